@@ -1,0 +1,79 @@
+// Package store says what a storage tier is: it keeps closed slices and answers queries about them.
+// Every tier passes the contract suite in package storetest.
+package store
+
+import (
+	"context"
+	"time"
+
+	"weir/columns"
+	"weir/messages"
+)
+
+// Tier keeps closed slices. Append and Relabel are called by one goroutine; the rest may be called by many at
+// any time, also during an Append. An Append that panics or fails leaves what was there before.
+type Tier interface {
+	// Append keeps a slice, which nobody changes any more.
+	Append(s *messages.Slice) error
+	// Relabel adds delta to the times of all slices since and including number seq, rounded down to
+	// whole slices: the clock had not been set when they closed.
+	Relabel(since uint64, delta time.Duration) error
+	// Query adds what the tier knows about the request into the answer.
+	Query(ctx context.Context, r *Request, into *Partial) error
+	// Coverage says what the tier holds.
+	Coverage() Coverage
+}
+
+// Coverage is what a tier holds and what it costs.
+type Coverage struct {
+	// Name of the tier.
+	Name string
+	// Span runs from the start of the oldest slice to the end of the newest; zero if there is none.
+	Span messages.Span
+	// Resolution is the length of its slices.
+	Resolution time.Duration
+	// Slices and Rows are counts of what is held.
+	Slices, Rows uint64
+	// Folded counts rows that lost their columns to a budget and now count in (other).
+	Folded uint64
+	// Bytes is the memory or disk that it takes, Budget what it may take.
+	Bytes, Budget uint64
+}
+
+// Request is a query as every tier understands it.
+type Request struct {
+	Span messages.Span
+	// Step cuts the answer into a timeline; 0 sums the whole span. A slice counts in the step in
+	// which it starts; steps begin at Span.Start.
+	Step time.Duration
+	// Filter chooses rows; nil takes all.
+	Filter Filter
+	// By are the columns to group by.
+	By []*columns.Column
+	// MaxGroups bounds the answer's memory; what does not fit is summed in Partial.Overflow.
+	MaxGroups int
+}
+
+// Filter is a test on rows, as a tree of [And], [Or], [Not] and [Match].
+type Filter interface{ filter() }
+
+// And passes if all of its parts do; the empty And passes always.
+type And []Filter
+
+// Or passes if any of its parts does; the empty Or never does.
+type Or []Filter
+
+// Not passes if its part does not.
+type Not struct{ Filter Filter }
+
+// Match passes if the row's cell in Column does. It is called once for each distinct cell of a part,
+// the empty cell too.
+type Match struct {
+	Column *columns.Column
+	Cell   func(cell columns.Value) bool
+}
+
+func (And) filter()   {}
+func (Or) filter()    {}
+func (Not) filter()   {}
+func (Match) filter() {}
