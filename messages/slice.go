@@ -159,3 +159,19 @@ func (t *Totals) Add(o Totals) {
 	t.Ended += o.Ended
 	t.Rows += o.Rows
 }
+
+// Alias is the second key of a flow behind NAT, as told to the shard that owns its hash, so that an update
+// under that key finds the flow.
+type Alias struct {
+	// Key is the second key, Owner the first one.
+	Key, Owner Key
+	// Gone says that the flow is no more.
+	Gone bool
+}
+
+// LearnAliases tells a shard of aliases whose hashes it owns. It costs one credit of that shard; a
+// shard without credit to give loses them, which is counted.
+type LearnAliases struct {
+	Shard   int
+	Aliases []Alias
+}

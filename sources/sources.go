@@ -11,6 +11,7 @@ package sources
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -55,6 +56,9 @@ type Core struct {
 	// Go starts a goroutine that belongs to the source: Run may not return before it has ended. An
 	// error or a panic in it makes the source fail. f must return soon after its ctx is done.
 	Go func(ctx context.Context, name string, f func(ctx context.Context) error)
+	// CountsSince is the time from which the core counts: flows that began before it enter with a
+	// baseline. It is the same again after a restart of the source.
+	CountsSince time.Time
 }
 
 // Outlet takes what a source has to say.
