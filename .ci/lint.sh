@@ -1,0 +1,29 @@
+#!/bin/bash
+# Runs golangci-lint of one version, which is installed into .bin/ unless it is there or on the PATH.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=$1
+
+find_lint() {
+	local bin
+	for bin in .bin/golangci-lint "$(command -v golangci-lint || true)" "$(go env GOPATH)/bin/golangci-lint"; do
+		if [ -x "$bin" ] && [ "$("$bin" version --short 2>/dev/null)" = "$want" ]; then
+			echo "$bin"
+			return
+		fi
+	done
+}
+
+lint=$(find_lint)
+if [ -z "$lint" ]; then
+	echo "installing golangci-lint $want into .bin/"
+	GOBIN=$PWD/.bin go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$want"
+	lint=$(find_lint)
+fi
+"$lint" run ./...
+echo "with no extension linked:"
+"$lint" run --build-tags custom ./features/... .
+if [ -f tools/go.mod ]; then
+	echo "tools:"
+	(cd tools && "$(realpath --relative-to=. "../$lint" 2>/dev/null || echo "$lint")" run --config ../.golangci.yml ./...)
+fi
