@@ -1,0 +1,41 @@
+package columns_test
+
+import (
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"weir/columns/columnstest"
+	_ "weir/columns/direction"
+	_ "weir/columns/ip"
+	_ "weir/columns/mark"
+	_ "weir/columns/port"
+	_ "weir/columns/proto"
+	_ "weir/columns/zone"
+)
+
+// TestFamilies runs the contract suite over all columns, also those that the tests here register.
+func TestFamilies(t *testing.T) { columnstest.RunAll(t) }
+
+// TestFamiliesAreAllHere fails when a family is missing from the imports above.
+func TestFamiliesAreAllHere(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "families_test.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	imported := map[string]bool{}
+	for _, spec := range file.Imports {
+		imported[strings.Trim(spec.Path.Value, `"`)] = true
+	}
+	sources, err := filepath.Glob("*/*.go")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no families found: %v", err)
+	}
+	for _, source := range sources {
+		if pkg := "weir/columns/" + filepath.ToSlash(filepath.Dir(source)); !imported[pkg] {
+			t.Errorf("%s is not imported", pkg)
+		}
+	}
+}
