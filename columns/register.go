@@ -2,7 +2,7 @@ package columns
 
 import (
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 )
 
@@ -160,4 +160,4 @@ func compare[T any](s *Spec[T], a, b Value) int {
 }
 
 // ErrEncoding is what Decode functions return for bytes that they never wrote.
-var ErrEncoding = fmt.Errorf("columns: not an encoding of this type") //nolint:gochecknoglobals // An error value.
+var ErrEncoding = errors.New("columns: not an encoding of this type")

@@ -114,14 +114,17 @@ func TestSibling(t *testing.T) {
 	if ended.Local.Name != "local.test.ended" || ended.Remote.Name != "remote.test.ended" {
 		t.Errorf("names: %s, %s", ended.Local.Name, ended.Remote.Name)
 	}
-	if ended.Local.Base != "test.ended" || ended.Local.Side != columns.OfLocal || ended.Remote.Side != columns.OfRemote {
+	if ended.Local.Side != columns.OfLocal || ended.Remote.Side != columns.OfRemote {
 		t.Errorf("sides: %+v, %+v", ended.Local, ended.Remote)
 	}
 	if ended.Local.Sibling(columns.OfRemote) != ended.Remote || ended.Remote.Sibling(columns.OfLocal) != ended.Local {
 		t.Error("the ends are not siblings")
 	}
-	if ended.Local.Sibling(columns.OfLocal) != ended.Local || text.Column.Sibling(columns.OfRemote) != text.Column {
-		t.Error("a column is its own sibling")
+	if ended.Local.Sibling(columns.OfLocal) != ended.Local || ended.Remote.Base != "test.ended" {
+		t.Error("a column is not of its own family")
+	}
+	if text.Column.Sibling(columns.OfRemote) != text.Column {
+		t.Error("a column of the flow has a sibling")
 	}
 }
 

@@ -26,11 +26,11 @@ func SplitSet(cell Value) []Value {
 	var vs []Value
 	for rest := []byte(cell); len(rest) > 0; {
 		n, w := binary.Uvarint(rest)
-		if w <= 0 || n > uint64(len(rest)-w) {
+		if w <= 0 || n > uint64(len(rest[w:])) {
 			return vs
 		}
-		vs = append(vs, Value(rest[w:w+int(n)]))
-		rest = rest[w+int(n):]
+		vs = append(vs, Value(rest[w:][:n]))
+		rest = rest[w:][n:]
 	}
 	return vs
 }

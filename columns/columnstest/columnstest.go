@@ -55,7 +55,7 @@ type sample struct {
 }
 
 func drawSample(rt *rapid.T, col *columns.Column) *sample {
-	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0)) //nolint:gosec // Test values, no secrets.
+	r := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "seed"), 0))
 	s := &sample{
 		hostile: columns.Value(rapid.SliceOfN(rapid.Byte(), 0, maxHostile).Draw(rt, "hostile")),
 		text:    rapid.OneOf(rapid.String(), rapid.SampledFrom(col.Examples), operands()).Draw(rt, "text"),

@@ -40,7 +40,9 @@ var defects = map[string]func(*columns.Spec[byte]){
 	"Examples":               func(s *columns.Spec[byte]) { s.Examples = []string{"A"} },
 	"ValueRoundTrip":         func(s *columns.Spec[byte]) { s.Random = func(*rand.Rand) byte { return 'A' } },
 	"EqualIffEncodingsEqual": func(s *columns.Spec[byte]) { s.Compare = func(byte, byte) int { return 0 } },
-	"TotalOrder":             func(s *columns.Spec[byte]) { s.Compare = func(a, b byte) int { return int(a) - int(b)/2*2 } },
+	"TotalOrder": func(s *columns.Spec[byte]) {
+		s.Compare = func(a, b byte) int { return int(a) - int(b)/2*2 }
+	},
 	"HostileEncoding": func(s *columns.Spec[byte]) {
 		s.Decode = func(enc string) (byte, error) { // Takes a longer spelling of the same value.
 			if enc == "" || enc[0] < 'a' || enc[0] > 'z' {

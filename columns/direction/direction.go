@@ -12,7 +12,7 @@ import (
 )
 
 // names are indexed by the stored number; the unknown direction has none, since it is no value.
-var names = [...]string{ //nolint:gochecknoglobals // A constant table.
+var names = [...]string{
 	columns.DirectionOut:     "out",
 	columns.DirectionIn:      "in",
 	columns.DirectionLAN:     "lan",
@@ -21,7 +21,7 @@ var names = [...]string{ //nolint:gochecknoglobals // A constant table.
 }
 
 // Column is direction.
-var Column = columns.Register(columns.Spec[columns.Direction]{ //nolint:gochecknoglobals // The handle of a registration.
+var Column = columns.Register(columns.Spec[columns.Direction]{
 	Name: "direction",
 	Doc: "How the flow lies to the home networks: out and in by who opened it, lan between home addresses, " +
 		"transit past them, self to or from the router; from the flow's key and the home networks.",

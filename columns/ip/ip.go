@@ -11,7 +11,7 @@ import (
 )
 
 // Columns are local.ip and remote.ip.
-var Columns = columns.RegisterEndpoint(columns.Spec[netip.Addr]{ //nolint:gochecknoglobals // The handle of a registration.
+var Columns = columns.RegisterEndpoint(columns.Spec[netip.Addr]{
 	Name:     "ip",
 	Doc:      "The IPv4 or IPv6 address of the end as it is inside the network, from the flow's key.",
 	Type:     "address",
@@ -35,7 +35,8 @@ func canonical(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 func parse(text string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Zone() != "" {
-		return netip.Addr{}, fmt.Errorf("%q is not an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9)", text)
+		return netip.Addr{}, fmt.Errorf("%q is not an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9)",
+			text)
 	}
 	return canonical(a), nil
 }

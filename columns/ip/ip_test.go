@@ -60,15 +60,17 @@ func TestOrder(t *testing.T) {
 }
 
 func TestPattern(t *testing.T) {
-	for operand, addrs := range map[string]struct{ in, out []string }{
-		"10.0.0.0/8":               {in: []string{"10.0.0.0", "10.255.255.255"}, out: []string{"9.255.255.255", "11.0.0.0", "::a00:1"}},
-		"192.168.1.77/24":          {in: []string{"192.168.1.1"}, out: []string{"192.168.2.77"}},
-		"10.0.0.1/32":              {in: []string{"10.0.0.1"}, out: []string{"10.0.0.2"}},
-		"0.0.0.0/0":                {in: []string{"1.2.3.4"}, out: []string{"::1"}},
-		"::/0":                     {in: []string{"::1"}, out: []string{"1.2.3.4"}},
-		"2001:db8::/32":            {in: []string{"2001:db8:ffff::"}, out: []string{"2001:db9::"}},
-		"10.0.0.5-10.0.0.7":        {in: []string{"10.0.0.5", "10.0.0.6", "10.0.0.7"}, out: []string{"10.0.0.4", "10.0.0.8", "::a00:6"}},
-		"2001:db8::1-2001:db8::ff": {in: []string{"2001:db8::80"}, out: []string{"2001:db8::100", "::"}},
+	type list []string
+	for operand, addrs := range map[string]struct{ in, out list }{
+		"10.0.0.0/8":               {list{"10.0.0.0", "10.255.255.255"}, list{"9.255.255.255", "11.0.0.0", "::a00:1"}},
+		"192.168.1.77/24":          {list{"192.168.1.1"}, list{"192.168.2.77"}},
+		"10.0.0.1/32":              {list{"10.0.0.1"}, list{"10.0.0.2"}},
+		"0.0.0.0/0":                {list{"1.2.3.4"}, list{"::1"}},
+		"::/0":                     {list{"::1"}, list{"1.2.3.4"}},
+		"::ffff:10.0.0.0/104":      {list{"10.1.2.3"}, list{"11.0.0.0", "::a01:203"}},
+		"2001:db8::/32":            {list{"2001:db8:ffff::"}, list{"2001:db9::"}},
+		"10.0.0.5-10.0.0.7":        {list{"10.0.0.5", "10.0.0.6", "10.0.0.7"}, list{"10.0.0.4", "10.0.0.8", "::a00:6"}},
+		"2001:db8::1-2001:db8::ff": {list{"2001:db8::80"}, list{"2001:db8::100", "::"}},
 	} {
 		match, ok := ip.Columns.Remote.Pattern(operand)
 		if !ok {
@@ -87,7 +89,8 @@ func TestPattern(t *testing.T) {
 		}
 	}
 	for _, operand := range []string{
-		"", "-", "/", "10.0.0.1", "10.0.0.0/33", "10.0.0.9-10.0.0.1", "10.0.0.1-::1", "a-b", "fe80::1%e-fe80::2", "private",
+		"", "-", "/", "10.0.0.1", "10.0.0.0/33", "10.0.0.9-10.0.0.1", "10.0.0.1-::1", "a-b", "private",
+		"fe80::1%e-fe80::2",
 	} {
 		if _, ok := ip.Columns.Remote.Pattern(operand); ok {
 			t.Errorf("%q is taken for a pattern", operand)

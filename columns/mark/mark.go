@@ -13,7 +13,7 @@ import (
 )
 
 // Column is mark. A source tags flows whose mark is not 0.
-var Column = columns.Register(columns.Spec[uint32]{ //nolint:gochecknoglobals // The handle of a registration.
+var Column = columns.Register(columns.Spec[uint32]{
 	Name:     "mark",
 	Doc:      "The conntrack mark that the ruleset set on the flow, as the kernel tells it; absent if none was set.",
 	Type:     "mark",

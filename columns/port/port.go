@@ -13,7 +13,7 @@ import (
 )
 
 // Columns are local.port and remote.port.
-var Columns = columns.RegisterEndpoint(columns.Spec[uint16]{ //nolint:gochecknoglobals // The handle of a registration.
+var Columns = columns.RegisterEndpoint(columns.Spec[uint16]{
 	Name:     "port",
 	Doc:      "The port of the end, from the flow's key; only TCP, UDP, UDP-Lite, SCTP and DCCP have ports.",
 	Type:     "integer",

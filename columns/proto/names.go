@@ -1,8 +1,10 @@
 package proto
 
+import "slices"
+
 // names are the protocols that a router may see, with the name that is shown first. Other spellings
 // are understood as well. A protocol that is not here shows as its number.
-var names = [...]struct { //nolint:gochecknoglobals // A constant table.
+var names = [...]struct {
 	number uint8
 	names  []string
 }{
@@ -44,10 +46,8 @@ func name(p uint8) string {
 // number finds a protocol by any of its names.
 func number(text string) (uint8, bool) {
 	for _, n := range &names {
-		for _, s := range n.names {
-			if s == text {
-				return n.number, true
-			}
+		if slices.Contains(n.names, text) {
+			return n.number, true
 		}
 	}
 	return 0, false

@@ -12,7 +12,7 @@ import (
 )
 
 // Column is proto.
-var Column = columns.Register(columns.Spec[uint8]{ //nolint:gochecknoglobals // The handle of a registration.
+var Column = columns.Register(columns.Spec[uint8]{
 	Name:     "proto",
 	Doc:      "The protocol above IP, by name or IANA number, from the flow's key.",
 	Type:     "protocol",

@@ -13,9 +13,9 @@ import (
 
 // Column is zone. Zone 0, which every flow is in unless a rule says otherwise, is no value: a column
 // that says the same of all flows would only cost.
-var Column = columns.Register(columns.Spec[uint16]{ //nolint:gochecknoglobals // The handle of a registration.
+var Column = columns.Register(columns.Spec[uint16]{
 	Name:     "zone",
-	Doc:      "The conntrack zone that the ruleset put the flow into, from the flow's key; absent in zone 0, the default.",
+	Doc:      "The conntrack zone that the ruleset put the flow into, from the flow's key; absent in the default, 0.",
 	Type:     "integer",
 	Examples: []string{"1", "65535"},
 	Parse:    parse,
