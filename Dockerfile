@@ -9,7 +9,7 @@
 # --cap-add NET_ADMIN with a user that is not root: docker puts the capability into the bounding set of the
 # container, but a process of another user than root starts with none. What gives it back is a capability on
 # the file, set in the build stage. BuildKit (the builder of docker since 23.0) carries it through
-# COPY --from. The legacy builder and kaniko lose it; then weir says that it lacks CAP_NET_ADMIN, and
+# COPY --from: it copies extended attributes after it has set owner and mode. The legacy builder and kaniko lose it; then weir says that it lacks CAP_NET_ADMIN, and
 # `--user 0` helps. Two consequences:
 #   - without --cap-add NET_ADMIN the kernel refuses to start the file ("operation not permitted"), for
 #     /weir query too, since the file asks for what the container may not have;
@@ -31,8 +31,6 @@ ARG FEATURES=""
 RUN make build FEATURES="$FEATURES" && setcap cap_net_admin+ep weir && mkdir -p /out/run/weir /out/var/lib/weir
 
 FROM scratch
-# The order matters: a change of the owner would take the capability from the file, so the file is copied as
-# root's, which everybody may execute.
 COPY --from=build /src/weir /weir
 COPY --from=build --chown=65532:65532 /out/ /
 # A number, since scratch has no /etc/passwd.
