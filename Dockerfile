@@ -36,5 +36,6 @@ COPY --from=build --chown=65532:65532 /out/ /
 # A number, since scratch has no /etc/passwd.
 USER 65532:65532
 VOLUME /var/lib/weir
+ENV WEIR_SOCKET=/run/weir/weir.sock
 ENTRYPOINT ["/weir"]
 CMD ["run"]

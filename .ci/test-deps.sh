@@ -22,5 +22,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
 	echo "missing: ${missing[*]}; the tests that need them are skipped (apt-get install ${missing[*]})"
 fi
 if [ "$(id -u)" != 0 ]; then
-	echo "not root: the tests on real networks are skipped (sudo make test runs them)"
+	echo "not root: the tests on real networks run in a user namespace if this kernel allows it, else they are skipped"
 fi
