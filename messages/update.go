@@ -114,6 +114,8 @@ const (
 // Update is the news of one flow. It holds no pointers: what is larger lies in the batch.
 type Update struct {
 	Key Key
+	// Hash is Key.Hash with the seed of the process. The outlet sets it, sources leave it 0.
+	Hash uint64
 	// Start is when the incarnation began, in nanoseconds since 1970 as its kernel says; 0 if the
 	// source cannot tell. It tells incarnations of one key apart.
 	Start int64

@@ -1,0 +1,221 @@
+package flows
+
+import (
+	"weir/columns"
+	"weir/messages"
+)
+
+// aliases knows the second keys that flows have behind NAT. The shard that owns a flow keeps the key
+// itself; the shard that owns the alias's hash keeps where to find the flow, and forwards to there
+// updates that come under the alias.
+type aliases struct {
+	keys  []messages.Key // of own flows, by number − 1
+	free  []uint32
+	owner map[uint64]uint64 // hash of an alias that belongs here → hash of the flow's key
+
+	// outbox gathers what the batch at work has for other shards.
+	learn   map[int]*messages.LearnAliases
+	forward map[int]*messages.Batch
+}
+
+// aliasCost is what an alias takes: the key, and the entry of the owner map in some shard.
+const aliasCost = 40 + 32
+
+func newAliases() aliases {
+	return aliases{
+		owner: map[uint64]uint64{}, learn: map[int]*messages.LearnAliases{}, forward: map[int]*messages.Batch{},
+	}
+}
+
+func (a *aliases) key(n uint32) *messages.Key { return &a.keys[n-1] }
+
+func (a *aliases) put(k *messages.Key) uint32 {
+	if n := len(a.free); n > 0 {
+		slot := a.free[n-1]
+		a.free = a.free[:n-1]
+		a.keys[slot-1] = *k
+		return slot
+	}
+	a.keys = append(a.keys, *k)
+	return uint32(len(a.keys)) //nolint:gosec // Fewer than flows.
+}
+
+// learnAlias keeps a flow's alias and tells the shard to which its hash belongs.
+func (t *Table) learnAlias(e *entry, alias *messages.Key, u *messages.Update) {
+	e.alias = t.aliases.put(alias)
+	e.flags &^= flagResponderAliasB
+	if u.Flags&messages.ResponderAliasB != 0 {
+		e.flags |= flagResponderAliasB
+	}
+	t.tell(messages.Alias{Key: *alias, Owner: e.key})
+}
+
+// forgetAlias of a flow that is removed, unless another incarnation still has it.
+func (t *Table) forgetAlias(e *entry, hash uint64) {
+	alias := *t.aliases.key(e.alias)
+	t.aliases.free = append(t.aliases.free, e.alias)
+	if _, newest := t.lookup(&messages.Update{Key: e.key, Hash: hash}); newest != 0 {
+		if o := t.arena.at(newest); o.alias != 0 && *t.aliases.key(o.alias) == alias {
+			return
+		}
+	}
+	t.tell(messages.Alias{Key: alias, Owner: e.key, Gone: true})
+}
+
+// tell puts news of an alias where it belongs.
+func (t *Table) tell(a messages.Alias) {
+	shard := ShardOf(a.Key.Hash(t.opt.Seed), t.opt.Shards)
+	if shard == t.opt.Shard || t.opt.Shards <= 1 {
+		t.learn(&a)
+		return
+	}
+	m := t.aliases.learn[shard]
+	if m == nil {
+		m = &messages.LearnAliases{Shard: shard}
+		t.aliases.learn[shard] = m
+	}
+	m.Aliases = append(m.Aliases, a)
+	if len(m.Aliases) >= messages.BatchSize {
+		t.aliases.sendLearn(t, shard)
+	}
+}
+
+// LearnAliases takes what another shard tells of aliases whose hashes belong here.
+func (t *Table) LearnAliases(m *messages.LearnAliases) {
+	for i := range m.Aliases {
+		t.learn(&m.Aliases[i])
+	}
+}
+
+func (t *Table) learn(a *messages.Alias) {
+	hash, owner := a.Key.Hash(t.opt.Seed), a.Owner.Hash(t.opt.Seed)
+	if !a.Gone {
+		t.aliases.owner[hash] = owner
+	} else if t.aliases.owner[hash] == owner {
+		delete(t.aliases.owner, hash)
+	}
+}
+
+// elsewhere passes an update on to the flow whose alias its key is. Only sources that watch packets
+// can know a flow under its alias; the kernel's own records are always under the first key.
+func (t *Table) elsewhere(b *messages.Batch, u *messages.Update) bool {
+	if u.Kind == messages.Absolute || u.Status != messages.Seen || u.Start != 0 {
+		return false
+	}
+	if own := u.Key.Hash(t.opt.Seed); own != u.Hash {
+		t.applyToAlias(b, u) // Forwarded to here: the hash is that of the flow's own key.
+		return true
+	}
+	owner, ok := t.aliases.owner[u.Hash]
+	if !ok {
+		return false
+	}
+	v := *u
+	v.Hash = owner
+	if shard := ShardOf(owner, t.opt.Shards); t.opt.Shards > 1 && shard != t.opt.Shard {
+		t.forward(shard, b, &v)
+		return true
+	}
+	t.applyToAlias(b, &v)
+	return true
+}
+
+func (t *Table) forward(shard int, b *messages.Batch, u *messages.Update) {
+	m := t.aliases.forward[shard]
+	if m == nil {
+		m = messages.NewBatch()
+		m.Source = b.Source
+		t.aliases.forward[shard] = m
+	}
+	m.Add(u, nil, b.TagsOf(u))
+	t.stats.Forwarded++
+	if m.Full() {
+		t.aliases.sendForward(t, shard)
+	}
+}
+
+// applyToAlias books an update on the flow with the update's hash that has its key as alias.
+func (t *Table) applyToAlias(b *messages.Batch, u *messages.Update) {
+	n := t.byAlias(u)
+	if n == 0 {
+		t.stats.AliasMisses++
+		return
+	}
+	e := t.arena.at(n)
+	v := *u
+	v.Key = e.key
+	swapped := e.is(flagInitiatorB) == e.is(flagResponderAliasB) // A of the alias is B of the key.
+	if swapped {
+		v.Counters[0], v.Counters[1] = v.Counters[1], v.Counters[0]
+	}
+	t.book(n, e, &v)
+	if tags := b.TagsOf(u); tags != nil {
+		e.tags = t.tags.merge(e.tags, turn(tags, swapped))
+	}
+}
+
+// turn puts endpoint tags on the other end if the ends of the alias are swapped against the key.
+func turn(tags []columns.Tag, swapped bool) []columns.Tag {
+	if !swapped {
+		return tags
+	}
+	turned := make([]columns.Tag, len(tags))
+	for i, tag := range tags {
+		switch tag.End {
+		case columns.EndA:
+			tag.End = columns.EndB
+		case columns.EndB:
+			tag.End = columns.EndA
+		case columns.NoEnd:
+		}
+		turned[i] = tag
+	}
+	return turned
+}
+
+// byAlias finds the newest flow under the update's hash that has its key as alias.
+func (t *Table) byAlias(u *messages.Update) (found uint32) {
+	p := t.index.part(u.Hash)
+	if len(p.slots) == 0 {
+		return 0
+	}
+	upper := uint32(u.Hash >> 32)
+	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
+		if uint32(p.slots[i]>>32) != upper {
+			continue
+		}
+		n := uint32(p.slots[i]) //nolint:gosec // The lower half.
+		e := t.arena.at(n)
+		if e.alias != 0 && *t.aliases.key(e.alias) == u.Key && (found == 0 || !t.newer(found, e)) {
+			found = n
+		}
+	}
+	return found
+}
+
+// flush sends what the batch has gathered for other shards.
+func (a *aliases) flush(t *Table) {
+	for shard := range a.learn {
+		a.sendLearn(t, shard)
+	}
+	for shard := range a.forward {
+		a.sendForward(t, shard)
+	}
+}
+
+func (a *aliases) sendLearn(t *Table, shard int) {
+	m := a.learn[shard]
+	delete(a.learn, shard)
+	if !t.opt.Send(shard, m) {
+		t.stats.AliasesRefused += uint64(len(m.Aliases))
+	}
+}
+
+func (a *aliases) sendForward(t *Table, shard int) {
+	m := a.forward[shard]
+	delete(a.forward, shard)
+	if n := uint64(len(m.Updates)); !t.opt.Send(shard, m) {
+		t.stats.ForwardsRefused += n
+		t.news.shed += n
+	}
+}

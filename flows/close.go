@@ -1,0 +1,158 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+
+	"weir/columns"
+	"weir/messages"
+)
+
+// Close hands over the rows of the open slice and opens the next one.
+func (t *Table) Close(c *messages.CloseSlice) *messages.SlicePart {
+	t.noteSnapshots(c.Snapshots)
+	part := &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
+	t.open = c.Seq + 1
+	part.Losses = t.news.losses(t.opt.Shard, c.Span)
+	t.sweep()
+	t.sweepFolded()
+	t.aliases.flush(t)
+	t.shrink()
+	return part
+}
+
+func (t *Table) noteSnapshots(done []messages.SnapshotTaken) {
+	for _, s := range done {
+		src := &t.sources[t.source(s.Source)]
+		if s.Complete && s.Seq > src.snapshots[0] {
+			copy(src.snapshots[1:], src.snapshots[:])
+			src.snapshots[0] = s.Seq
+		}
+	}
+}
+
+// vanished says whether a flow that was told of last in a slice is missing from enough snapshots.
+func (t *Table) vanished(source uint8, seen uint16) bool {
+	oldest := t.sources[source].snapshots[vanishAfter-1]
+	return oldest != 0 && int16(uint16(oldest)-seen) > 0 //nolint:gosec // Wraps on purpose.
+}
+
+// takeRows turns the rows of the open slice into columns. An extension's code runs here: while it does,
+// closing tells the row, so that Rescue can put the row aside that made it panic.
+func (t *Table) takeRows() *messages.Rows {
+	b := newRowBuilder(len(t.rows))
+	var f columns.Flow
+	for i := range t.rows {
+		r := &t.rows[i]
+		if r.entry == 0 {
+			continue
+		}
+		t.closing = i + 1
+		e := t.arena.at(r.entry)
+		t.describe(e, &f)
+		b.row(&f, t.tags.get(e.tags), e.localIsA(), e.totals(r))
+	}
+	t.closing = 0
+	for i := range t.rows {
+		if n := t.rows[i].entry; n != 0 {
+			t.arena.at(n).row = 0
+		}
+	}
+	out := b.finish(t.other)
+	t.rows, t.other = reuse(t.rows), messages.Totals{}
+	return out
+}
+
+// reuse keeps the memory of the rows unless the slice used little of it.
+func reuse(rows []row) []row {
+	if cap(rows) > 1024 && len(rows) < cap(rows)/4 {
+		return make([]row, 0, cap(rows)/2)
+	}
+	return rows[:0]
+}
+
+// sweep forgets what is over and finds what has vanished. It books into the slice that has just opened.
+func (t *Table) sweep() {
+	live, limbo, ended, announced := uint64(0), uint64(0), uint64(0), uint64(0)
+	for n := uint32(1); n <= t.arena.high; n++ {
+		e := t.arena.at(n)
+		if !e.is(flagUsed) {
+			continue
+		}
+		age := since(uint16(t.open), e.seen) //nolint:gosec // Wraps on purpose.
+		switch {
+		case e.is(flagEnded):
+			if age > graceSlices {
+				t.remove(n)
+				continue
+			}
+			ended++
+		case e.is(flagAnnounced):
+			if age > announcedSlices {
+				t.remove(n)
+				t.stats.NeverSeen++
+				continue
+			}
+			announced++
+		case e.is(flagLimbo):
+			if age > limboSlices {
+				t.remove(n)
+				t.stats.Forgotten++
+				continue
+			}
+			limbo++
+		case t.vanished(e.source, e.seen):
+			t.vanish(n, e)
+			limbo++
+		default:
+			live++
+		}
+	}
+	t.stats.Live, t.stats.Limbo, t.stats.Ended, t.stats.Announced = live, limbo, ended, announced
+}
+
+// vanish puts a flow into limbo, which counts as its end.
+func (t *Table) vanish(n uint32, e *entry) {
+	e.flags |= flagLimbo
+	t.stats.Vanished++
+	if !e.is(flagEndTold) {
+		e.flags |= flagEndTold
+		t.rowOf(n, e).ended++
+	}
+}
+
+// shrink rebuilds the table in less memory once it uses little of what a burst has left behind.
+func (t *Table) shrink() {
+	const keep = 64 * chunkSize
+	if t.arena.high > keep && int(t.arena.high) > 4*t.arena.used {
+		t.rebuild()
+	}
+}
+
+// news gathers what the table has to tell as loss.
+type news struct {
+	unseen, zeroed, shed uint64
+	restart              uint64
+	reasons              []string
+}
+
+// losses turns the news of a slice into losses.
+func (w *news) losses(shard int, span messages.Span) []messages.Loss {
+	source := fmt.Sprintf("shard-%d", shard)
+	var ls []messages.Loss
+	add := func(kind messages.LossKind, n uint64, detail string) {
+		if n > 0 {
+			ls = append(ls, messages.Loss{Source: source, Kind: kind, Count: n, Span: span, Detail: detail})
+		}
+	}
+	add(messages.LossUnseen, w.unseen, "flows from before counting began ended before their counters were known; "+
+		"what they moved since then is missing")
+	add(messages.LossZeroed, w.zeroed, "another program set counters back to zero; "+
+		"what flows moved just before that is missing")
+	add(messages.LossShed, w.shed, "updates under a NAT alias found the shard of their flow too busy")
+	for _, r := range slices.Compact(w.reasons) {
+		add(messages.LossRestart, max(w.restart, 1), r)
+	}
+	*w = news{}
+	return ls
+}

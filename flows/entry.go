@@ -1,0 +1,126 @@
+package flows
+
+import (
+	"unsafe"
+
+	"weir/columns"
+	"weir/messages"
+)
+
+// entry is one incarnation of a flow. It holds no pointers, so that the garbage collector does not walk
+// the table.
+type entry struct {
+	key   messages.Key
+	start int64 // as in messages.Update
+	// last are the counters up to which everything is booked, of what A and what B sent.
+	last [2]messages.Counter
+	id   uint32
+	row  uint32 // 1 + place among the open slice's rows; 0: nothing happened yet; of a free entry, the next free one
+	tags uint32 // tag set; 0: none
+	// alias is the number of the alias record; 0: none.
+	alias uint32
+	// seen is the slice in which a snapshot or event told of the flow last, active the one in which it
+	// last moved a byte: the lower 16 bits of their numbers, to be compared with since.
+	seen, active uint16
+	flags        entryFlags
+	source       uint8 // number of the source that counts it
+}
+
+// entryFlags are the states of an incarnation.
+type entryFlags uint16
+
+const (
+	flagUsed entryFlags = 1 << iota
+	// flagCounted: last is meaningful.
+	flagCounted
+	// flagEnded: the end was booked; last is final. The entry stays for a while as a tombstone.
+	flagEnded
+	// flagLimbo: missing from several snapshots, and no end was told.
+	flagLimbo
+	// flagAnnounced: known by an event or a tag only, no record of the flow itself was seen yet.
+	flagAnnounced
+	// flagBorn: its start was announced, so that its counters hold nothing from before.
+	flagBorn
+	// flagOriented: a source told who opened the flow.
+	flagOriented
+	// flagInitiatorB: B opened the flow.
+	flagInitiatorB
+	// flagLocalResponds: the local end is the one that did not open the flow.
+	flagLocalResponds
+	// flagResponderAliasB: the real responder is B of the alias.
+	flagResponderAliasB
+	// flagStartTold, flagEndTold: booked as started, or known to have started before counting did; booked as
+	// ended. Each is booked once.
+	flagStartTold
+	flagEndTold
+)
+
+const directionShift = 12 // The upper bits of the flags hold the direction.
+
+func (e *entry) is(f entryFlags) bool { return e.flags&f != 0 }
+
+func (e *entry) direction() columns.Direction { return columns.Direction(e.flags >> directionShift) }
+
+func (e *entry) setDirection(d columns.Direction) {
+	e.flags = e.flags&(1<<directionShift-1) | entryFlags(d)<<directionShift
+}
+
+// localIsA says whether what A sent goes up.
+func (e *entry) localIsA() bool { return e.is(flagInitiatorB) == e.is(flagLocalResponds) }
+
+// since is how many slices ago a slice was, given the lower bits of its number and of the open one's;
+// what is too long ago for the bits looks like the future and counts as now.
+func since(open, then uint16) int { return max(0, int(int16(open-then))) } //nolint:gosec // Wraps on purpose.
+
+// row is what an entry did in the open slice.
+type row struct {
+	entry          uint32 // 0: the flow was folded, its row counts in (other)
+	started, ended uint16
+	moved          [2]messages.Counter // by A and by B
+}
+
+func (r *row) add(d *[2]messages.Counter) {
+	for i := range d {
+		r.moved[i].Bytes += d[i].Bytes
+		r.moved[i].Packets += d[i].Packets
+	}
+}
+
+// arena holds entries by number, from 1, in chunks that never move.
+type arena struct {
+	chunks []*[chunkSize]entry
+	free   uint32 // first free entry, chained by row
+	high   uint32 // numbers up to this have been given out
+	used   int
+}
+
+const chunkSize = 512
+
+func (a *arena) at(n uint32) *entry { return &a.chunks[n/chunkSize][n%chunkSize] }
+
+func (a *arena) take() uint32 {
+	a.used++
+	n := a.free
+	if n != 0 {
+		e := a.at(n)
+		a.free = e.row
+		*e = entry{flags: flagUsed}
+		return n
+	}
+	a.high++
+	if int(a.high/chunkSize) >= len(a.chunks) {
+		a.chunks = append(a.chunks, new([chunkSize]entry))
+	}
+	a.at(a.high).flags = flagUsed
+	return a.high
+}
+
+func (a *arena) give(n uint32) {
+	a.used--
+	*a.at(n) = entry{row: a.free}
+	a.free = n
+}
+
+func (a *arena) bytes() int64 {
+	return int64(len(a.chunks)) * int64(unsafe.Sizeof([chunkSize]entry{}))
+}

@@ -1,0 +1,244 @@
+package flows
+
+import "weir/messages"
+
+// folded remembers of flows that had to leave the table no more than what it takes to book each byte
+// once. What they move counts in (other).
+type folded struct {
+	index index
+	flows []foldedFlow // by number − 1
+	free  []uint32
+}
+
+// foldedFlow is one incarnation.
+type foldedFlow struct {
+	hash   uint64 // of the key and what tells the incarnation apart; 0: free
+	last   [2]messages.Counter
+	flags  entryFlags
+	seen   uint16
+	source uint8
+}
+
+// foldedCost is what a folded flow takes, with its share of the index.
+const foldedCost = 48 + 13
+
+func (f *folded) used() int { return len(f.flows) - len(f.free) }
+
+func (f *folded) bytes() int64 { return f.index.bytes() + int64(cap(f.flows))*48 }
+
+// incarnationHash tells folded incarnations apart.
+func incarnationHash(keyHash uint64, start int64, id uint32) uint64 {
+	x := uint64(start) //nolint:gosec // Any bits will do.
+	if start == 0 {
+		x = uint64(id)
+	}
+	x = keyHash ^ x*0x9e3779b97f4a7c15
+	x ^= x >> 32
+	x *= 0xd6e8feb86659fd93
+	x ^= x >> 32
+	return max(x, 1)
+}
+
+func (f *folded) find(hash uint64) uint32 {
+	p := f.index.part(hash)
+	if len(p.slots) == 0 {
+		return 0
+	}
+	upper := uint32(hash >> 32)
+	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
+		if n := uint32(p.slots[i]); uint32(p.slots[i]>>32) == upper && f.flows[n-1].hash == hash { //nolint:gosec // Halves.
+			return n
+		}
+	}
+	return 0
+}
+
+func (f *folded) put(flow foldedFlow) {
+	var n uint32
+	if k := len(f.free); k > 0 {
+		n, f.free = f.free[k-1], f.free[:k-1]
+	} else {
+		f.flows = append(f.flows, foldedFlow{})
+		n = uint32(len(f.flows)) //nolint:gosec // Bounded by the budget.
+	}
+	f.flows[n-1] = flow
+	f.index.insert(flow.hash, n)
+}
+
+func (f *folded) remove(n uint32) {
+	f.index.remove(f.flows[n-1].hash, n)
+	f.flows[n-1] = foldedFlow{}
+	f.free = append(f.free, n)
+}
+
+// bookFolded books an update of a flow that was folded; false if it was not.
+func (t *Table) bookFolded(u *messages.Update, src uint8) bool {
+	if t.folded.used() == 0 || tagsOnly(u) {
+		return false
+	}
+	n := t.folded.find(incarnationHash(u.Hash, u.Start, u.ID))
+	if n == 0 {
+		return false
+	}
+	f := &t.folded.flows[n-1]
+	a := account{last: &f.last, flags: &f.flags, source: src}
+	moved, started := t.owed(&a, u), t.starts(&a, u)
+	ended := u.Status == messages.Ended && !a.is(flagEndTold)
+	up := 0
+	if (f.flags&flagInitiatorB != 0) != (f.flags&flagLocalResponds != 0) {
+		up = 1
+	}
+	addTo(&t.other, &moved, up, started, ended)
+	a.settle(u)
+	f.flags &^= flagLimbo
+	f.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
+	return true
+}
+
+// addTo sums one flow's movements; up is the place of what the local end sent.
+func addTo(o *messages.Totals, moved *[2]messages.Counter, up int, started, ended bool) {
+	o.Add(messages.Totals{
+		Up: moved[up], Down: moved[1-up], Started: uint64(one(started)), Ended: uint64(one(ended)),
+	})
+}
+
+// refuse handles an update of a flow for which there was no room at all. Nothing of it is kept; if it
+// began after counting did, its end brings all that it moved.
+func (t *Table) refuse(u *messages.Update, src uint8) {
+	t.stats.Refused++
+	last, flags := [2]messages.Counter{}, entryFlags(0)
+	a := account{last: &last, flags: &flags, source: src}
+	if u.Status != messages.Ended || u.Kind != messages.Absolute || t.fromBefore(&a, u) {
+		return
+	}
+	initiator, responder := u.Key.A, u.Key.B
+	if u.Flags&messages.InitiatorB != 0 {
+		initiator, responder = responder, initiator
+	}
+	localResponds, _ := t.home.orient(initiator.IP(), responder.IP(), true)
+	up := 0
+	if localResponds != (u.Flags&messages.InitiatorB != 0) {
+		up = 1
+	}
+	addTo(&t.other, &u.Counters, up, true, true)
+}
+
+// entryCost is what a flow takes in the arena and index, rowCost what a row does.
+const entryCost, rowCost = 104 + 13, 40
+
+// cost is what the table's contents take, without what its slabs hold in reserve.
+func (t *Table) cost() int64 {
+	return int64(t.arena.used)*entryCost + int64(len(t.rows))*rowCost + t.tags.memory +
+		int64(len(t.aliases.keys)-len(t.aliases.free)+len(t.aliases.owner))*(aliasCost/2) +
+		int64(t.folded.used())*foldedCost
+}
+
+// Of the budget, foldedShare may go to folded flows before new ones are refused.
+const foldedShare = 3
+
+// makeRoom folds cold flows until one more fits into the budget. False means that it cannot.
+func (t *Table) makeRoom() bool {
+	if t.opt.Budget <= 0 {
+		return true
+	}
+	for tries := 0; t.cost()+entryCost+rowCost > t.opt.Budget; tries++ {
+		full := int64(t.folded.used()+1)*foldedCost > t.opt.Budget/foldedShare
+		if full || tries == 4 || t.arena.used == 0 {
+			return false
+		}
+		if n := t.coldest(); n != 0 {
+			t.fold(n)
+		}
+	}
+	return true
+}
+
+// coldest looks at some flows in turn and gives the one that was still for longest; an ended one first.
+func (t *Table) coldest() uint32 {
+	const looks = 32
+	var best uint32
+	bestAge := -1
+	for range min(looks, int(t.arena.high)) {
+		if t.hand++; t.hand > t.arena.high {
+			t.hand = 1
+		}
+		e := t.arena.at(t.hand)
+		if !e.is(flagUsed) {
+			continue
+		}
+		age := since(uint16(t.open), e.active) * 2 //nolint:gosec // Wraps on purpose.
+		if e.is(flagEnded) {
+			age++
+		}
+		if age > bestAge {
+			best, bestAge = t.hand, age
+		}
+	}
+	return best
+}
+
+// fold takes a flow out of the table and keeps only its account.
+func (t *Table) fold(n uint32) {
+	e := t.arena.at(n)
+	t.foldRow(e)
+	if !e.is(flagAnnounced) {
+		t.folded.put(foldedFlow{
+			hash: incarnationHash(e.key.Hash(t.opt.Seed), e.start, e.id),
+			last: e.last, flags: e.flags, seen: e.seen, source: e.source,
+		})
+	}
+	t.remove(n)
+	t.stats.FoldedTotal++
+}
+
+// foldRow moves what an entry did in the open slice to (other).
+func (t *Table) foldRow(e *entry) {
+	if e.row == 0 {
+		return
+	}
+	r := &t.rows[e.row-1]
+	o := e.totals(r)
+	o.Rows = 1
+	t.other.Add(o)
+	*r = row{}
+	e.row = 0
+}
+
+// totals of a row of the entry.
+func (e *entry) totals(r *row) messages.Totals {
+	up := 1
+	if e.localIsA() {
+		up = 0
+	}
+	return messages.Totals{
+		Up: r.moved[up], Down: r.moved[1-up], Started: uint64(r.started), Ended: uint64(r.ended),
+	}
+}
+
+// sweepFolded forgets folded flows that are over, as sweep does with entries.
+func (t *Table) sweepFolded() {
+	for i := range t.folded.flows {
+		f := &t.folded.flows[i]
+		if f.hash == 0 {
+			continue
+		}
+		n, age := uint32(i+1), since(uint16(t.open), f.seen) //nolint:gosec // Bounded by the budget.
+		switch {
+		case f.flags&flagEnded != 0:
+			if age > graceSlices {
+				t.folded.remove(n)
+			}
+		case f.flags&flagLimbo != 0:
+			if age > limboSlices {
+				t.folded.remove(n)
+				t.stats.Forgotten++
+			}
+		case t.vanished(f.source, f.seen):
+			f.flags |= flagLimbo
+			if f.flags&flagEndTold == 0 {
+				f.flags |= flagEndTold
+				t.other.Ended++
+			}
+		}
+	}
+}

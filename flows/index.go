@@ -1,0 +1,124 @@
+package flows
+
+// index maps 64-bit hashes to numbers of entries. Its slots hold no pointers, so that the garbage
+// collector does not walk them, and it is cut into parts that grow one at a time, so that no growth
+// stops the shard for long.
+//
+// Slot: upper half of the hash << 32 | entry number; 0 is free (entry numbers begin at 1). Probing is
+// linear. The place of a slot in its part comes from the stored half of the hash alone, so that growing
+// and deleting never look at an entry. Incarnations of one key have one slot each.
+type index struct {
+	parts [indexParts]indexPart
+}
+
+const (
+	indexParts = 64
+	// A part grows when it is more than 5/7 full.
+	loadNum, loadDen = 5, 7
+	smallestPart     = 16
+)
+
+type indexPart struct {
+	slots []uint64
+	used  int
+}
+
+// part chooses by bits that the slot does not keep.
+func (x *index) part(hash uint64) *indexPart { return &x.parts[hash%indexParts] }
+
+// home is where a probe for the hash begins: the upper half scaled to the number of slots.
+func (p *indexPart) home(upper uint32) int {
+	return int(uint64(upper) * uint64(len(p.slots)) >> 32) //nolint:gosec // Smaller than len.
+}
+
+// touch reads the slot where a probe begins, to bring it into the processor's cache.
+func (x *index) touch(hash uint64) uint32 {
+	p := x.part(hash)
+	if len(p.slots) == 0 {
+		return 0
+	}
+	return uint32(p.slots[p.home(uint32(hash>>32))]) //nolint:gosec // The lower half.
+}
+
+func (p *indexPart) after(i int) int {
+	if i++; i == len(p.slots) {
+		return 0
+	}
+	return i
+}
+
+// insert adds an entry under a hash; it does not look whether it is there.
+func (x *index) insert(hash uint64, n uint32) {
+	p := x.part(hash)
+	if (p.used+1)*loadDen > len(p.slots)*loadNum {
+		p.grow()
+	}
+	p.put(hash>>32<<32 | uint64(n))
+	p.used++
+}
+
+func (p *indexPart) put(slot uint64) {
+	i := p.home(uint32(slot >> 32))
+	for p.slots[i] != 0 {
+		i = p.after(i)
+	}
+	p.slots[i] = slot
+}
+
+// grow by a quarter: a part is then between 4/7 and 5/7 full.
+func (p *indexPart) grow() {
+	old := p.slots
+	p.slots = make([]uint64, max(smallestPart, len(old)+len(old)/4))
+	for _, s := range old {
+		if s != 0 {
+			p.put(s)
+		}
+	}
+}
+
+// remove takes an entry out and moves later slots of the probe back into the gap.
+func (x *index) remove(hash uint64, n uint32) {
+	p := x.part(hash)
+	gap, ok := p.locate(hash, n)
+	if !ok {
+		return
+	}
+	p.used--
+	for i := p.after(gap); p.slots[i] != 0; i = p.after(i) {
+		if home := p.home(uint32(p.slots[i] >> 32)); between(gap, home, i) {
+			continue
+		}
+		p.slots[gap], gap = p.slots[i], i
+	}
+	p.slots[gap] = 0
+}
+
+// between says whether home lies cyclically in (gap, i]: then the slot at i must stay.
+func between(gap, home, i int) bool {
+	if gap < i {
+		return gap < home && home <= i
+	}
+	return gap < home || home <= i
+}
+
+func (p *indexPart) locate(hash uint64, n uint32) (int, bool) {
+	if len(p.slots) == 0 {
+		return 0, false
+	}
+	want := hash>>32<<32 | uint64(n)
+	for i := p.home(uint32(hash >> 32)); p.slots[i] != 0; i = p.after(i) {
+		if p.slots[i] == want {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// bytes is the memory that the slots take.
+func (x *index) bytes() int64 {
+	var n int64
+	for i := range x.parts {
+		n += int64(len(x.parts[i].slots)) * 8
+	}
+	return n
+}

@@ -1,0 +1,193 @@
+package flows
+
+import "weir/messages"
+
+// The rules by which every byte is counted once. What breaking each one cost was measured; see
+// docs/conntrack.md.
+//
+//  1. Counters are absolute and never reset; the table books what is new since the last record.
+//  2. An incarnation that began before counting did enters with its counters as baseline.
+//  3. An unknown incarnation that began later is booked in full, however late it is learnt of.
+//  4. An end books the rest. The tombstone then swallows records that were read before it and
+//     repetitions of it.
+//  5. A live incarnation whose counters go back was zeroed by another program, and counts from zero.
+//     Where starts are unknown it is taken for a new incarnation that got the same id.
+//  6. An incarnation that is missing from several snapshots is in limbo: it counts as ended, and goes
+//     on from where it was if it is heard of again.
+
+// apply books one update.
+func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
+	n, newest := t.lookup(u)
+	if n == 0 && tagsOnly(u) {
+		n = newest
+	}
+	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(u, src)) {
+		return
+	}
+	if n != 0 && t.reborn(b, u, t.arena.at(n)) {
+		n = 0
+	}
+	if n != 0 {
+		t.confirm(b, u, t.arena.at(n))
+	} else if n = t.admit(b, u, src); n == 0 {
+		t.refuse(u, src)
+		return
+	}
+	e := t.arena.at(n)
+	t.book(n, e, u)
+	if tags := b.TagsOf(u); tags != nil {
+		e.tags = t.tags.merge(e.tags, tags)
+	}
+}
+
+// tagsOnly says whether an update says nothing of the life of a flow.
+func tagsOnly(u *messages.Update) bool {
+	return u.Kind == messages.NoCounters && u.Status == messages.Seen && u.Start == 0 && u.ID == 0
+}
+
+// reborn says whether an update that fits an ended entry is about a new incarnation. Only where starts
+// are unknown can that be in doubt: then counters beyond the final ones, an end with other counters, or
+// a snapshot that began after the end prove it.
+func (t *Table) reborn(b *messages.Batch, u *messages.Update, e *entry) bool {
+	if u.Start != 0 || u.Kind != messages.Absolute || !e.is(flagEnded) || !e.is(flagCounted) {
+		return false
+	}
+	if u.Status == messages.Ended {
+		return u.Counters != e.last
+	}
+	fromLaterSnapshot := b.Snapshot != 0 && since(uint16(b.Snapshot), e.seen) > 0 //nolint:gosec // Wraps on purpose.
+	return fromLaterSnapshot || beyond(&u.Counters, &e.last)
+}
+
+// beyond says whether any of the counters is past the other.
+func beyond(c, o *[2]messages.Counter) bool {
+	return c[0].Bytes > o[0].Bytes || c[1].Bytes > o[1].Bytes ||
+		c[0].Packets > o[0].Packets || c[1].Packets > o[1].Packets
+}
+
+// book puts what an update brings into the open slice. Between the change of the row and that of the
+// entry nothing can panic, so that no byte is booked twice when a table is rescued.
+func (t *Table) book(n uint32, e *entry, u *messages.Update) {
+	if e.is(flagAnnounced) {
+		return
+	}
+	account := account{last: &e.last, flags: &e.flags, source: e.source}
+	moved := t.owed(&account, u)
+	started := t.starts(&account, u)
+	ended := u.Status == messages.Ended && !e.is(flagEndTold)
+	if moved != ([2]messages.Counter{}) || started || ended {
+		r := t.rowOf(n, e)
+		r.add(&moved)
+		r.started += one(started)
+		r.ended += one(ended)
+		e.active = uint16(t.open) //nolint:gosec // Wraps on purpose.
+	}
+	account.settle(u)
+	if u.Status == messages.Ended {
+		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
+	}
+}
+
+func one(b bool) uint16 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// account is the state of the ledger for one incarnation, wherever it is kept.
+type account struct {
+	last   *[2]messages.Counter
+	flags  *entryFlags
+	source uint8
+}
+
+func (a *account) is(f entryFlags) bool { return *a.flags&f != 0 }
+
+// owed is what an update says was moved and is not booked yet.
+func (t *Table) owed(a *account, u *messages.Update) (d [2]messages.Counter) {
+	switch {
+	case u.Kind == messages.Delta:
+		return u.Counters
+	case u.Kind == messages.NoCounters:
+		return d
+	case !a.is(flagCounted):
+		return t.first(a, u)
+	case !a.is(flagEnded) && beyond(a.last, &u.Counters):
+		t.wentBack(u)
+		return u.Counters
+	}
+	for i, last := range a.last {
+		d[i].Bytes = past(u.Counters[i].Bytes, last.Bytes)
+		d[i].Packets = past(u.Counters[i].Packets, last.Packets)
+	}
+	return d
+}
+
+// past is how far now is past last, or 0.
+func past(now, last uint64) uint64 {
+	if now < last {
+		return 0
+	}
+	return now - last
+}
+
+// first is what the first counters of an incarnation are worth.
+func (t *Table) first(a *account, u *messages.Update) (d [2]messages.Counter) {
+	if !t.fromBefore(a, u) {
+		return u.Counters
+	}
+	t.stats.Baselined++
+	if u.Status == messages.Ended {
+		t.news.unseen++
+	}
+	return d
+}
+
+// fromBefore says whether an incarnation may have moved bytes before counting began.
+func (t *Table) fromBefore(a *account, u *messages.Update) bool {
+	switch {
+	case u.Start != 0:
+		return u.Start < t.since
+	case a.is(flagBorn):
+		return false
+	default:
+		return u.Flags&messages.Baseline != 0 && !t.sources[a.source].baselined()
+	}
+}
+
+func (t *Table) wentBack(u *messages.Update) {
+	if u.Start == 0 {
+		t.stats.Reborn++
+		return
+	}
+	t.stats.Zeroed++
+	t.news.zeroed++
+}
+
+// starts says whether the start of an incarnation is to be booked now.
+func (t *Table) starts(a *account, u *messages.Update) bool {
+	return !a.is(flagStartTold) && !t.fromBefore(a, u)
+}
+
+// settle records that everything up to the update is booked.
+func (a *account) settle(u *messages.Update) {
+	*a.flags |= flagStartTold
+	if u.Kind == messages.Absolute {
+		if a.is(flagEnded) {
+			a.last[0] = furthest(a.last[0], u.Counters[0])
+			a.last[1] = furthest(a.last[1], u.Counters[1])
+		} else {
+			*a.last = u.Counters
+		}
+		*a.flags |= flagCounted
+	}
+	if u.Status == messages.Ended {
+		*a.flags |= flagEnded | flagEndTold
+		*a.flags &^= flagLimbo
+	}
+}
+
+func furthest(a, b messages.Counter) messages.Counter {
+	return messages.Counter{Packets: max(a.Packets, b.Packets), Bytes: max(a.Bytes, b.Bytes)}
+}

@@ -1,0 +1,80 @@
+package flows
+
+import "weir/messages"
+
+// Rescue makes a new table of all that is sound in one whose code has panicked. b is the batch that was
+// being applied, or nil: the update that made it panic is left out, the rest of the batch is applied.
+// What is missing is told with the next part. The old table must not be used any more.
+func (t *Table) Rescue(b *messages.Batch) *Table {
+	at := t.at
+	t.stats.Rescues++
+	if t.closing != 0 {
+		t.putAside(t.closing)
+	}
+	n := *t
+	n.rebuild()
+	if b != nil {
+		n.lostUpdate()
+		n.applyFrom(b, min(at+1, len(b.Updates)))
+	}
+	return &n
+}
+
+// putAside moves the row that could not be turned into columns to (other).
+func (t *Table) putAside(closing int) {
+	r := &t.rows[closing-1]
+	t.closing = 0
+	if r.entry == 0 {
+		return
+	}
+	e := t.arena.at(r.entry)
+	e.row = uint32(closing) //nolint:gosec // Rows are fewer than entries.
+	t.foldRow(e)
+	e.tags = 0
+	t.news.reasons = append(t.news.reasons, "a row could not be described and counts in (other); see the log")
+}
+
+func (t *Table) lostUpdate() {
+	t.stats.LostUpdates++
+	t.news.restart++
+	t.news.reasons = append(t.news.reasons, "an update could not be applied; the flow's next record repairs its "+
+		"bytes unless it was the last one; see the log")
+}
+
+// rebuild moves all sound entries with their rows, tags and aliases into new memory.
+func (t *Table) rebuild() {
+	old := *t
+	t.index, t.arena, t.tags, t.hand = index{}, arena{}, newTagSets(), 0
+	t.tags.refused = old.tags.refused
+	t.aliases.keys, t.aliases.free = nil, nil
+	t.rows = make([]row, 0, len(old.rows))
+	for n := uint32(1); n <= old.arena.high; n++ {
+		if e := old.arena.at(n); e.is(flagUsed) && e.key != (messages.Key{}) {
+			t.adopt(&old, n, e)
+		}
+	}
+}
+
+// adopt takes an entry over from an old table. What it points to is taken along if it is sound.
+func (t *Table) adopt(old *Table, was uint32, e *entry) {
+	n := t.arena.take()
+	c := t.arena.at(n)
+	*c = *e
+	c.row, c.tags, c.alias = 0, 0, 0
+	if int(e.source) >= len(t.sources) {
+		c.source = 0
+	}
+	t.index.insert(c.key.Hash(t.opt.Seed), n)
+	if e.alias != 0 && int(e.alias) <= len(old.aliases.keys) {
+		c.alias = t.aliases.put(old.aliases.key(e.alias))
+	}
+	if e.tags != 0 && int(e.tags) <= len(old.tags.sets) && len(old.tags.get(e.tags)) > 0 {
+		c.tags = t.tags.intern(old.tags.get(e.tags))
+	}
+	if e.row != 0 && int(e.row) <= len(old.rows) && old.rows[e.row-1].entry == was {
+		r := old.rows[e.row-1]
+		r.entry = n
+		t.rows = append(t.rows, r)
+		c.row = uint32(len(t.rows)) //nolint:gosec // Rows are fewer than entries.
+	}
+}

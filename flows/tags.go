@@ -1,0 +1,139 @@
+package flows
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"unique"
+
+	"weir/columns"
+)
+
+// tagSets keeps each set of tags once, counted by the flows that carry it: many flows carry the same.
+type tagSets struct {
+	sets  []tagSet // by number − 1
+	byKey map[string]uint32
+	free  []uint32
+	// refused counts tags that a flow had no more room for.
+	refused uint64
+	// memory is an estimate of the bytes that the sets take.
+	memory int64
+}
+
+// tagSet is sorted by column, end and value.
+type tagSet struct {
+	tags []columns.Tag
+	key  string
+	refs uint32
+}
+
+const (
+	// maxTags bounds the tags of a flow, maxValues those of them in one column, maxTagBytes a value.
+	maxTags, maxValues, maxTagBytes = 64, 16, 4096
+	// tagSetCost is what a set takes beside its values: its record, map slot and slice header.
+	tagSetCost = 160
+)
+
+func newTagSets() tagSets { return tagSets{byKey: map[string]uint32{}} }
+
+// get gives the tags of a set.
+func (s *tagSets) get(n uint32) []columns.Tag {
+	if n == 0 {
+		return nil
+	}
+	return s.sets[n-1].tags
+}
+
+// merge gives the set that a flow with the set n has once it also carries the tags. A value in a
+// column that holds one replaces the one that was there.
+func (s *tagSets) merge(n uint32, tags []columns.Tag) uint32 {
+	have := s.get(n)
+	if !slices.ContainsFunc(tags, func(t columns.Tag) bool { return !slices.Contains(have, t) }) {
+		return n
+	}
+	want := slices.Clone(have)
+	for _, t := range tags {
+		want = s.put(want, t)
+	}
+	slices.SortFunc(want, compareTags)
+	now := s.intern(want)
+	s.release(n)
+	return now
+}
+
+// put adds one tag, or counts it as refused.
+func (s *tagSets) put(set []columns.Tag, t columns.Tag) []columns.Tag {
+	if t.Column == nil || t.Column.Derived || t.Value == "" || len(t.Value) > maxTagBytes {
+		s.refused++
+		return set
+	}
+	if slices.Contains(set, t) {
+		return set
+	}
+	same := func(o columns.Tag) bool { return o.Column == t.Column && o.End == t.End }
+	if !t.Column.Set {
+		set = slices.DeleteFunc(set, same)
+	}
+	values := 0
+	for _, o := range set {
+		if same(o) {
+			values++
+		}
+	}
+	if len(set) >= maxTags || values >= maxValues {
+		s.refused++
+		return set
+	}
+	t.Value = columns.Value(unique.Make(string(t.Value)).Value())
+	return append(set, t)
+}
+
+func compareTags(a, b columns.Tag) int {
+	return cmp.Or(cmp.Compare(a.Column.Index(), b.Column.Index()), cmp.Compare(a.End, b.End), cmp.Compare(a.Value, b.Value))
+}
+
+// intern gives the number of a set and counts one more flow that carries it.
+func (s *tagSets) intern(tags []columns.Tag) uint32 {
+	if len(tags) == 0 {
+		return 0
+	}
+	var b []byte
+	for _, t := range tags {
+		b = binary.AppendUvarint(b, uint64(t.Column.Index())<<2|uint64(t.End)) //nolint:gosec // Never negative.
+		b = binary.AppendUvarint(b, uint64(len(t.Value)))
+		b = append(b, t.Value...)
+	}
+	if n, ok := s.byKey[string(b)]; ok {
+		s.sets[n-1].refs++
+		return n
+	}
+	var n uint32
+	if k := len(s.free); k > 0 {
+		n, s.free = s.free[k-1], s.free[:k-1]
+	} else {
+		s.sets = append(s.sets, tagSet{})
+		n = uint32(len(s.sets)) //nolint:gosec // Fewer than flows.
+	}
+	set := tagSet{tags: tags, key: string(b), refs: 1}
+	s.sets[n-1] = set
+	s.byKey[set.key] = n
+	s.memory += set.cost()
+	return n
+}
+
+func (s *tagSet) cost() int64 { return tagSetCost + 2*int64(len(s.key)) + 32*int64(len(s.tags)) }
+
+// release says that a flow does not carry the set any more.
+func (s *tagSets) release(n uint32) {
+	if n == 0 {
+		return
+	}
+	set := &s.sets[n-1]
+	if set.refs--; set.refs > 0 {
+		return
+	}
+	s.memory -= set.cost()
+	delete(s.byKey, set.key)
+	*set = tagSet{}
+	s.free = append(s.free, n)
+}
