@@ -1,0 +1,204 @@
+package config
+
+import (
+	"encoding"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// Key is one key of the configuration, in any table.
+type Key struct {
+	// Path is the dotted name: "memory.flows".
+	Path string
+	// Env is the variable that sets it: "WEIR_MEMORY_FLOWS".
+	Env string
+	// Doc is the comment of the key.
+	Doc string
+	// typ is the type of the value.
+	typ reflect.Type
+}
+
+// expecter is a value type that can say in words what it reads.
+type expecter interface{ Expects() string }
+
+// Expects says in words what the key takes.
+func (k Key) Expects() string {
+	if e, ok := reflect.New(k.typ).Interface().(expecter); ok {
+		return e.Expects()
+	}
+	switch k.typ.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return "a whole number, not negative"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list of texts"
+	default:
+		return "a text in quotes"
+	}
+}
+
+// quoted says whether a value of the key is written in quotes.
+func (k Key) quoted() bool {
+	switch k.typ.Kind() {
+	case reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Float32, reflect.Float64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Int64:
+		return isText(k.typ)
+	default:
+		return true
+	}
+}
+
+// takes says whether a value of this kind may stand in the file. Only of what is read from texts all is
+// known here; the rest is left to the decoder.
+func (k Key) takes(kind unstable.Kind) bool {
+	if !isText(k.typ) {
+		return true
+	}
+	switch kind {
+	case unstable.String:
+		return true
+	case unstable.Integer:
+		return k.typ.Kind() == reflect.Int64
+	case unstable.Array:
+		return k.typ.Kind() == reflect.Slice
+	default:
+		return false
+	}
+}
+
+func isText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+}
+
+// Keys lists all keys of this build in the order in which they are printed.
+func (c *Config) Keys() []Key { return keysOf("", reflect.TypeOf(c.document()).Elem()) }
+
+// keysOf walks a struct type.
+func keysOf(prefix string, t reflect.Type) []Key {
+	var keys []Key
+	for f := range fieldsOf(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+		path := prefix + name
+		if ft := deref(f.Type); ft.Kind() == reflect.Struct && !isText(ft) {
+			keys = append(keys, keysOf(path+".", ft)...)
+		} else {
+			keys = append(keys, Key{Path: path, Env: envName(path), Doc: f.Tag.Get("comment"), typ: ft})
+		}
+	}
+	return keys
+}
+
+// fieldsOf yields the fields that stand in the file.
+func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if name := f.Tag.Get("toml"); name == "" || name == "-" {
+				continue
+			}
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// document gives the whole file as a pointer to a struct whose fields point into c: those of Config and a
+// table for the sources. It is made at run time because the sources are known only then.
+func (c *Config) document() any {
+	var fields []reflect.StructField
+	var values []reflect.Value
+	own := reflect.ValueOf(c).Elem()
+	for f := range fieldsOf(own.Type()) {
+		values = append(values, own.FieldByIndex(f.Index).Addr())
+		fields = append(fields, reflect.StructField{Name: f.Name, Type: reflect.PointerTo(f.Type), Tag: f.Tag})
+	}
+	if len(c.Sources) > 0 {
+		table := c.sourcesTable()
+		values = append(values, table)
+		fields = append(fields, reflect.StructField{
+			Name: "Sources", Type: table.Type(), Tag: `toml:"sources" comment:"Where data come from."`,
+		})
+	}
+	return fill(fields, values).Interface()
+}
+
+// sourcesTable has one field for each kind of source.
+func (c *Config) sourcesTable() reflect.Value {
+	fields := make([]reflect.StructField, len(c.Sources))
+	values := make([]reflect.Value, len(c.Sources))
+	for i, s := range c.Sources {
+		values[i] = reflect.ValueOf(s.Config)
+		fields[i] = reflect.StructField{
+			Name: "S" + strconv.Itoa(i), Type: values[i].Type(),
+			Tag: reflect.StructTag(`toml:` + strconv.Quote(s.Name) + ` comment:` + strconv.Quote(s.Doc)),
+		}
+	}
+	return fill(fields, values)
+}
+
+// fill makes a struct of these fields and returns a pointer to it.
+func fill(fields []reflect.StructField, values []reflect.Value) reflect.Value {
+	p := reflect.New(reflect.StructOf(fields))
+	for i, v := range values {
+		p.Elem().Field(i).Set(v)
+	}
+	return p
+}
+
+func deref(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
+// schema answers questions about keys by their path.
+type schema struct {
+	keys   []Key
+	byPath map[string]Key
+	// tables are the proper prefixes of paths, such as "sources" and "sources.conntrack".
+	tables []string
+}
+
+func newSchema(c *Config) *schema {
+	s := &schema{keys: c.Keys(), byPath: map[string]Key{}}
+	for _, k := range s.keys {
+		s.byPath[k.Path] = k
+		for i, r := range k.Path {
+			if r == '.' {
+				s.tables = append(s.tables, k.Path[:i])
+			}
+		}
+	}
+	s.tables = append(s.tables, "sources")
+	for _, src := range c.Sources {
+		s.tables = append(s.tables, "sources."+src.Name)
+	}
+	slices.Sort(s.tables)
+	s.tables = slices.Compact(s.tables)
+	return s
+}
+
+func (s *schema) isTable(path string) bool {
+	_, ok := slices.BinarySearch(s.tables, path)
+	return ok
+}
+
+// names lists all that may stand in the file, for the search of the nearest.
+func (s *schema) names() []string {
+	names := slices.Clone(s.tables)
+	for _, k := range s.keys {
+		names = append(names, k.Path)
+	}
+	return names
+}
