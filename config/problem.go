@@ -10,7 +10,7 @@ import (
 )
 
 // Problem is one mistake in the configuration.
-type Problem struct {
+type Problem struct { //nolint:errname // It is a line of a report first.
 	// Where says in which file, line and column, or in which variable or flag; empty for a default.
 	Where string
 	// Key is the dotted name, as far as there is one.
@@ -119,7 +119,7 @@ func (l *loader) explainUnknown(parts []string) string {
 
 // unknownSource lists the known sources, and names the build tag if this build left the source out.
 func (l *loader) unknownSource(name string) string {
-	var have []string
+	have := make([]string, 0, len(l.config.Sources))
 	for _, s := range l.config.Sources {
 		have = append(have, s.Name)
 	}
@@ -128,7 +128,7 @@ func (l *loader) unknownSource(name string) string {
 		list = strings.Join(have, ", ")
 	}
 	if tag := "sources_" + name; slices.Contains(l.features, tag) {
-		return fmt.Sprintf("this build left the source out: build with the tag %s to add it (this build has: %s)", tag, list)
+		return "this build left the source out: build with the tag " + tag + " to add it (this build has: " + list + ")"
 	}
 	hint := ""
 	if near := nearest(name, have); near != "" {
@@ -139,7 +139,7 @@ func (l *loader) unknownSource(name string) string {
 
 // unknownVariable is the warning about a variable that sets nothing.
 func (l *loader) unknownVariable(name string) string {
-	var names []string
+	names := make([]string, 0, len(l.schema.keys))
 	for _, k := range l.schema.keys {
 		names = append(names, strings.ToLower(k.Env))
 	}

@@ -100,8 +100,7 @@ func keysOf(prefix string, t reflect.Type) []Key {
 // fieldsOf yields the fields that stand in the file.
 func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			if name := f.Tag.Get("toml"); name == "" || name == "-" {
 				continue
 			}

@@ -24,8 +24,9 @@ const maxSocket = 107
 
 // validate checks what the types cannot say, and adds where the wrong value came from.
 func (l *loader) validate() error {
-	var problems []error
-	for _, p := range l.config.Validate() {
+	found := l.config.Validate()
+	problems := make([]error, 0, len(found))
+	for _, p := range found {
 		p.Where = l.where(p.Key)
 		problems = append(problems, p)
 	}
@@ -74,13 +75,14 @@ func (v *validator) check(right bool, key, format string, args ...any) {
 func (v *validator) paths(c *Config) {
 	v.check(filepath.IsAbs(c.DataDir), "data_dir", "%q is not an absolute path", c.DataDir)
 	v.check(filepath.IsAbs(c.Socket), "socket", "%q is not an absolute path", c.Socket)
-	v.check(len(c.Socket) <= maxSocket, "socket", "the path is longer than the %d bytes that a socket may have", maxSocket)
+	v.check(len(c.Socket) <= maxSocket, "socket", "the path is longer than %d bytes, the most for a socket", maxSocket)
 }
 
 func (v *validator) slices(c *Config) {
 	s := c.Slice.Duration
 	whole := s >= time.Second && units.Day%s == 0
-	v.check(whole, "slice", "%s does not divide a day into equal parts of at least a second; try 10s, 30s or 1m", c.Slice)
+	v.check(whole, "slice",
+		"%s does not divide a day into equal parts of at least a second; try 10s, 30s or 1m", c.Slice)
 	v.check(c.Deadline.Duration <= s, "deadline", "%s is longer than a slice (%s)", c.Deadline, c.Slice)
 	v.check(c.Shards >= 0 && c.Shards <= 256, "shards", "%d is not between 0 and 256", c.Shards)
 }
@@ -127,7 +129,8 @@ func (v *validator) listen(a API) {
 	addr, err := netip.ParseAddr(host)
 	loopback := host == "localhost" || err == nil && addr.IsLoopback()
 	v.check(loopback || a.AllowRemote, "api.listen",
-		"%q can be reached from other machines and there is no password: set api.allow_remote = true if that is meant", a.Listen)
+		"%q can be reached from other machines and there is no password: set api.allow_remote = true if that is meant",
+		a.Listen)
 }
 
 // sources asks the enabled sources. If the error of one begins with the name of a key, it is about that key.

@@ -87,7 +87,7 @@ func FormatDuration(d time.Duration) string {
 	var b strings.Builder
 	if days := d / Day; days > 0 {
 		fmt.Fprintf(&b, "%dd", days)
-		d -= days * Day
+		d %= Day
 	}
 	if d > 0 {
 		b.WriteString(trimZeros(d.String()))

@@ -54,7 +54,9 @@ func TestParseBytes(t *testing.T) {
 			t.Errorf("ParseBytes(%q) = %v, %v; want %v", text, int64(got), err, int64(want))
 		}
 	}
-	for _, text := range []string{"", "MiB", "-1", "-1MiB", "64M", "64 mib", "1e30TB", "9223372036854775807KiB", "NaN", "InfB"} {
+	for _, text := range []string{
+		"", "MiB", "-1", "-1MiB", "64M", "64 mib", "1e30TB", "9223372036854775807KiB", "NaN", "InfB",
+	} {
 		if got, err := ParseBytes(text); err == nil {
 			t.Errorf("ParseBytes(%q) = %v, want an error", text, int64(got))
 		}
