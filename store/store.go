@@ -28,7 +28,7 @@ type Tier interface {
 type Coverage struct {
 	// Name of the tier.
 	Name string
-	// Span runs from the start of the oldest slice to the end of the newest; zero if there is none.
+	// Span runs from the earliest start of a slice to the latest end; zero if there is none.
 	Span messages.Span
 	// Resolution is the length of its slices.
 	Resolution time.Duration
@@ -42,16 +42,32 @@ type Coverage struct {
 
 // Request is a query as every tier understands it.
 type Request struct {
+	// Span chooses the slices that start in it.
 	Span messages.Span
 	// Step cuts the answer into a timeline; 0 sums the whole span. A slice counts in the step in
-	// which it starts; steps begin at Span.Start.
+	// which it starts; steps begin at Origin.
 	Step time.Duration
+	// Origin is where step 0 begins. A planner that cuts Span leaves it as it is, so that the parts fit.
+	Origin time.Time
 	// Filter chooses rows; nil takes all.
 	Filter Filter
 	// By are the columns to group by.
 	By []*columns.Column
-	// MaxGroups bounds the answer's memory; what does not fit is summed in Partial.Overflow.
+	// MaxGroups bounds the answer's memory; what does not fit is summed in Partial.Overflow. 0 sets no bound.
 	MaxGroups int
+}
+
+// Holds says whether a slice that starts then is asked for.
+func (r *Request) Holds(start time.Time) bool {
+	return !start.Before(r.Span.Start) && start.Before(r.Span.End)
+}
+
+// StepOf is the number of the step in which a slice that starts then counts.
+func (r *Request) StepOf(start time.Time) int {
+	if r.Step <= 0 {
+		return 0
+	}
+	return max(0, int(start.Sub(r.Origin)/r.Step))
 }
 
 // Filter is a test on rows, as a tree of [And], [Or], [Not] and [Match].

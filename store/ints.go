@@ -1,0 +1,122 @@
+package store
+
+import "encoding/binary"
+
+// Ints is a column of unsigned integers, each in the fewest bytes that hold the largest of them: 1, 2, 4
+// or 8, or none if all are the same. It is a view: whoever made it owns the bytes.
+type Ints struct {
+	raw   []byte
+	same  uint64
+	n     int
+	width uint8
+}
+
+// Len is how many integers there are.
+func (v *Ints) Len() int { return v.n }
+
+// At gives the i-th integer.
+func (v *Ints) At(i int) uint64 {
+	switch v.width {
+	case 0:
+		return v.same
+	case 1:
+		return uint64(v.raw[i])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(v.raw[2*i:]))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(v.raw[4*i:]))
+	default:
+		return binary.LittleEndian.Uint64(v.raw[8*i:])
+	}
+}
+
+// Load fills dst with the integers from place from on.
+func (v *Ints) Load(dst []uint64, from int) { load(v, dst, from) }
+
+// LoadIDs fills dst with the integers from place from on, which are known to fit.
+func (v *Ints) LoadIDs(dst []uint32, from int) { load(v, dst, from) }
+
+func load[T uint32 | uint64](v *Ints, dst []T, from int) {
+	raw := v.raw[from*int(v.width):]
+	switch v.width {
+	case 0:
+		for i := range dst {
+			dst[i] = T(v.same)
+		}
+	case 1:
+		raw = raw[:len(dst)]
+		for i := range dst {
+			dst[i] = T(raw[i])
+		}
+	case 2:
+		for i := range dst {
+			dst[i] = T(binary.LittleEndian.Uint16(raw[:2]))
+			raw = raw[2:]
+		}
+	case 4:
+		for i := range dst {
+			dst[i] = T(binary.LittleEndian.Uint32(raw[:4]))
+			raw = raw[4:]
+		}
+	default:
+		for i := range dst {
+			dst[i] = T(binary.LittleEndian.Uint64(raw[:8]))
+			raw = raw[8:]
+		}
+	}
+}
+
+// width says in how many bytes each of the values goes; 0 if they are all equal.
+func width[T uint32 | uint64](values []T) uint8 {
+	var top, differ T
+	for _, v := range values {
+		top = max(top, v)
+		differ |= v ^ values[0]
+	}
+	switch t := uint64(top); {
+	case differ == 0:
+		return 0
+	case t < 1<<8:
+		return 1
+	case t < 1<<16:
+		return 2
+	case t < 1<<32:
+		return 4
+	}
+	return 8
+}
+
+// appendInts writes a column as its width, then the one value that all have, or all values. How many
+// there are is known from elsewhere.
+func appendInts[T uint32 | uint64](dst []byte, values []T) []byte {
+	w := width(values)
+	dst = append(dst, w)
+	if w == 0 {
+		var same T
+		if len(values) > 0 {
+			same = values[0]
+		}
+		return binary.AppendUvarint(dst, uint64(same))
+	}
+	for _, v := range values {
+		for range w {
+			dst = append(dst, byte(v))
+			v >>= 8
+		}
+	}
+	return dst
+}
+
+// cutInts gives a view of the n integers at the start of b and what follows them.
+func cutInts(b []byte, n int) (v Ints, rest []byte) {
+	v = Ints{n: n, width: b[0]}
+	b = b[1:]
+	if v.width == 0 {
+		same, w := binary.Uvarint(b)
+		v.same = same
+		return v, b[w:]
+	}
+	size := n * int(v.width)
+	v.raw = b[:size:size]
+	return v, b[size:]
+}
