@@ -66,7 +66,7 @@ func (c *Conn) Exchange(up, down int64) error {
 		return err
 	}
 	var request [requestSize]byte
-	binary.BigEndian.PutUint64(request[:], uint64(up))       //nolint:gosec // Not negative.
+	binary.BigEndian.PutUint64(request[:], uint64(up))    //nolint:gosec // Not negative.
 	binary.BigEndian.PutUint64(request[8:], uint64(down)) //nolint:gosec // Not negative.
 	if _, err := c.tcp.Write(request[:]); err != nil {
 		return err
