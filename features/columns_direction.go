@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_direction
+
+package features
+
+import _ "weir/columns/direction" // Registers itself.

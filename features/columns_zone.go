@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_zone
+
+package features
+
+import _ "weir/columns/zone" // Registers itself.

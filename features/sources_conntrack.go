@@ -1,0 +1,5 @@
+//go:build !custom || sources || sources_conntrack
+
+package features
+
+import _ "weir/sources/conntrack" // Registers itself.
