@@ -26,7 +26,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-# FEATURES="sources.conntrack columns" links these extensions alone; see features/.
+# FEATURES="sources_conntrack columns" links these extensions alone; see features/.
 ARG FEATURES=""
 RUN make build FEATURES="$FEATURES" && setcap cap_net_admin+ep weir && mkdir -p /out/run/weir /out/var/lib/weir
 

@@ -7,7 +7,7 @@ BENCHTIME ?= 1s
 FUZZTIME ?= 20s
 LINT_VERSION := 2.8.0
 
-# FEATURES="sources.conntrack columns" builds a weir with these extensions alone (`ls features`).
+# FEATURES="sources_conntrack columns" builds a weir with these extensions alone (`ls features`).
 FEATURES ?=
 TAGS = $(if $(strip $(FEATURES)),$(shell .ci/features.sh $(FEATURES)))
 # The version comes from the tags of git, where there is a git that can tell.
@@ -23,7 +23,7 @@ help: ## list what can be made
 run: build ## build weir and run the daemon here; ask it with ./weir query in a second terminal
 	@.ci/start.sh run $(ARGS)
 
-build: ## build ./weir; FEATURES="sources.conntrack columns" links these extensions alone
+build: ## build ./weir; FEATURES="sources_conntrack columns" links these extensions alone
 	@.ci/features.sh $(FEATURES) >/dev/null
 	CGO_ENABLED=0 $(BUILD) -o weir .
 
