@@ -40,10 +40,10 @@ func (t *Table) vanished(source uint8, seen uint16) bool {
 // takeRows turns the rows of the open slice into columns. An extension's code runs here: while it does,
 // closing tells the row, so that Rescue can put the row aside that made it panic.
 func (t *Table) takeRows() *messages.Rows {
-	b := newRowBuilder(len(t.rows))
+	b := newRowBuilder(t.rows.used)
 	var f columns.Flow
-	for i := range t.rows {
-		r := &t.rows[i]
+	for i := range uint32(t.rows.used) { //nolint:gosec // Rows are numbered in 32 bits.
+		r := t.rows.at(i + 1)
 		if r.entry == 0 {
 			continue
 		}
@@ -53,22 +53,15 @@ func (t *Table) takeRows() *messages.Rows {
 		b.row(&f, t.tags.get(e.tags), e.localIsA(), e.totals(r))
 	}
 	t.closing = 0
-	for i := range t.rows {
-		if n := t.rows[i].entry; n != 0 {
+	out := b.finish(t.other)
+	for i := range uint32(t.rows.used) { //nolint:gosec // Rows are numbered in 32 bits.
+		if n := t.rows.at(i + 1).entry; n != 0 {
 			t.arena.at(n).row = 0
 		}
 	}
-	out := b.finish(t.other)
-	t.rows, t.other = reuse(t.rows), messages.Totals{}
+	t.rows.reset()
+	t.other = messages.Totals{}
 	return out
-}
-
-// reuse keeps the memory of the rows unless the slice used little of it.
-func reuse(rows []row) []row {
-	if cap(rows) > 1024 && len(rows) < cap(rows)/4 {
-		return make([]row, 0, cap(rows)/2)
-	}
-	return rows[:0]
 }
 
 // sweep forgets what is over and finds what has vanished. It books into the slice that has just opened.

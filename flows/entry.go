@@ -86,6 +86,35 @@ func (r *row) add(d *[2]messages.Counter) {
 	}
 }
 
+// rowSlab holds the rows of the open slice by number, from 1, in chunks that never move.
+type rowSlab struct {
+	chunks []*[chunkSize]row
+	used   int
+}
+
+func (s *rowSlab) at(n uint32) *row { return &s.chunks[(n-1)/chunkSize][(n-1)%chunkSize] }
+
+// take adds a row for an entry.
+func (s *rowSlab) take(entry uint32) uint32 {
+	if s.used == len(s.chunks)*chunkSize {
+		s.chunks = append(s.chunks, new([chunkSize]row))
+	}
+	s.used++
+	n := uint32(s.used) //nolint:gosec // Rows are not many more than entries.
+	*s.at(n) = row{entry: entry}
+	return n
+}
+
+// reset forgets all rows. It keeps their memory, or half of it if the slice used little.
+func (s *rowSlab) reset() {
+	if keep := len(s.chunks) / 2; keep > 0 && s.used < keep*chunkSize/2 {
+		s.chunks = append([]*[chunkSize]row(nil), s.chunks[:keep]...)
+	}
+	s.used = 0
+}
+
+func (s *rowSlab) bytes() int64 { return int64(len(s.chunks)) * int64(unsafe.Sizeof([chunkSize]row{})) }
+
 // arena holds entries by number, from 1, in chunks that never move.
 type arena struct {
 	chunks []*[chunkSize]entry
@@ -94,7 +123,8 @@ type arena struct {
 	used   int
 }
 
-const chunkSize = 512
+// chunkSize makes chunks of entries and of rows whole pages of the allocator, with nothing to spare.
+const chunkSize = 1024
 
 func (a *arena) at(n uint32) *entry { return &a.chunks[n/chunkSize][n%chunkSize] }
 

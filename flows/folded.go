@@ -128,7 +128,7 @@ const entryCost, rowCost = 104 + 13, 40
 
 // cost is what the table's contents take, without what its slabs hold in reserve.
 func (t *Table) cost() int64 {
-	return int64(t.arena.used)*entryCost + int64(len(t.rows))*rowCost + t.tags.memory +
+	return int64(t.arena.used)*entryCost + int64(t.rows.used)*rowCost + t.tags.memory +
 		int64(len(t.aliases.keys)-len(t.aliases.free)+len(t.aliases.owner))*(aliasCost/2) +
 		int64(t.folded.used())*foldedCost
 }
@@ -196,7 +196,7 @@ func (t *Table) foldRow(e *entry) {
 	if e.row == 0 {
 		return
 	}
-	r := &t.rows[e.row-1]
+	r := t.rows.at(e.row)
 	o := e.totals(r)
 	o.Rows = 1
 	t.other.Add(o)

@@ -31,13 +31,20 @@ func (p *indexPart) home(upper uint32) int {
 	return int(uint64(upper) * uint64(len(p.slots)) >> 32) //nolint:gosec // Smaller than len.
 }
 
-// touch reads the slot where a probe begins, to bring it into the processor's cache.
+// touch gives the first entry whose hash is likely this one, without looking at it; it is there to bring
+// the slots into the processor's cache.
 func (x *index) touch(hash uint64) uint32 {
 	p := x.part(hash)
 	if len(p.slots) == 0 {
 		return 0
 	}
-	return uint32(p.slots[p.home(uint32(hash>>32))]) //nolint:gosec // The lower half.
+	upper := uint32(hash >> 32)
+	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
+		if uint32(p.slots[i]>>32) == upper {
+			return uint32(p.slots[i]) //nolint:gosec // The lower half.
+		}
+	}
+	return 0
 }
 
 func (p *indexPart) after(i int) int {

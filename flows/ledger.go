@@ -35,7 +35,7 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	}
 	e := t.arena.at(n)
 	t.book(n, e, u)
-	if tags := b.TagsOf(u); tags != nil {
+	if tags := b.TagsOf(u); len(tags) > 0 {
 		e.tags = t.tags.merge(e.tags, tags)
 	}
 }

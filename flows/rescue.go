@@ -21,14 +21,14 @@ func (t *Table) Rescue(b *messages.Batch) *Table {
 }
 
 // putAside moves the row that could not be turned into columns to (other).
-func (t *Table) putAside(closing int) {
-	r := &t.rows[closing-1]
+func (t *Table) putAside(closing uint32) {
+	r := t.rows.at(closing)
 	t.closing = 0
 	if r.entry == 0 {
 		return
 	}
 	e := t.arena.at(r.entry)
-	e.row = uint32(closing) //nolint:gosec // Rows are fewer than entries.
+	e.row = closing
 	t.foldRow(e)
 	e.tags = 0
 	t.news.reasons = append(t.news.reasons, "a row could not be described and counts in (other); see the log")
@@ -47,7 +47,7 @@ func (t *Table) rebuild() {
 	t.index, t.arena, t.tags, t.hand = index{}, arena{}, newTagSets(), 0
 	t.tags.refused = old.tags.refused
 	t.aliases.keys, t.aliases.free = nil, nil
-	t.rows = make([]row, 0, len(old.rows))
+	t.rows = rowSlab{}
 	for n := uint32(1); n <= old.arena.high; n++ {
 		if e := old.arena.at(n); e.is(flagUsed) && e.key != (messages.Key{}) {
 			t.adopt(&old, n, e)
@@ -71,10 +71,10 @@ func (t *Table) adopt(old *Table, was uint32, e *entry) {
 	if e.tags != 0 && int(e.tags) <= len(old.tags.sets) && len(old.tags.get(e.tags)) > 0 {
 		c.tags = t.tags.intern(old.tags.get(e.tags))
 	}
-	if e.row != 0 && int(e.row) <= len(old.rows) && old.rows[e.row-1].entry == was {
-		r := old.rows[e.row-1]
+	if e.row != 0 && int(e.row) <= old.rows.used && old.rows.at(e.row).entry == was {
+		c.row = t.rows.take(n)
+		r := t.rows.at(c.row)
+		*r = *old.rows.at(e.row)
 		r.entry = n
-		t.rows = append(t.rows, r)
-		c.row = uint32(len(t.rows)) //nolint:gosec // Rows are fewer than entries.
 	}
 }

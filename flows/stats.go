@@ -55,6 +55,6 @@ func (t *Table) Stats() Stats {
 
 // bytes is the memory that the table has taken.
 func (t *Table) bytes() int64 {
-	return t.arena.bytes() + t.index.bytes() + int64(cap(t.rows))*rowCost + t.tags.memory +
+	return t.arena.bytes() + t.index.bytes() + t.rows.bytes() + t.tags.memory +
 		int64(cap(t.aliases.keys))*40 + int64(len(t.aliases.owner))*32 + t.folded.bytes()
 }

@@ -47,13 +47,13 @@ type Table struct {
 	folded  folded
 
 	open    uint64 // number of the open slice
-	rows    []row
+	rows    rowSlab
 	other   messages.Totals // what folded flows did in the open slice
 	sources []sourceState
 	hand    uint32 // where the search for cold flows goes on
 
-	at      int // the update of the batch at work, for Rescue
-	closing int // 1 + the row at work while a slice closes; 0 otherwise
+	at      int    // the update of the batch at work, for Rescue
+	closing uint32 // the row at work while a slice closes; 0 otherwise
 
 	news  news // losses to tell with the next part
 	stats Stats
@@ -117,20 +117,27 @@ func (t *Table) applyFrom(b *messages.Batch, first int) {
 	t.aliases.flush(t)
 }
 
-// warm brings what the batch needs into the processor's cache: all loads go out before the first is
-// waited for.
+// warm brings what the batch needs into the processor's cache, a kind of memory at a time: so that many
+// loads are on their way before the first is waited for.
 func (t *Table) warm(us []messages.Update) {
 	var at [messages.BatchSize]uint32
-	for i := range us[:min(len(us), len(at))] {
+	us = us[:min(len(us), len(at))]
+	for i := range us {
 		at[i] = t.index.touch(us[i].Hash)
 	}
-	var sum entryFlags
-	for _, n := range at[:min(len(us), len(at))] {
-		if n != 0 && n <= t.arena.high {
-			sum ^= t.arena.at(n).flags
+	var sum entryFlags // Used, so that the compiler keeps the loads.
+	for _, n := range at[:len(us)] {
+		if n != 0 {
+			e := t.arena.at(n)
+			sum ^= e.flags ^ entryFlags(e.key.A.Addr[0])
 		}
 	}
-	t.stats.warmed = sum // Keeps the compiler from dropping the loads.
+	for _, n := range at[:len(us)] {
+		if n != 0 && t.arena.at(n).row != 0 {
+			sum ^= entryFlags(t.rows.at(t.arena.at(n).row).started)
+		}
+	}
+	t.stats.warmed = sum
 }
 
 // source gives the number of a source. There are few, since they come from the configuration; beyond
@@ -290,10 +297,9 @@ func (t *Table) remove(n uint32) {
 // rowOf gives the entry's row of the open slice.
 func (t *Table) rowOf(n uint32, e *entry) *row {
 	if e.row == 0 {
-		t.rows = append(t.rows, row{entry: n})
-		e.row = uint32(len(t.rows)) //nolint:gosec // Rows are fewer than entries.
+		e.row = t.rows.take(n)
 	}
-	return &t.rows[e.row-1]
+	return t.rows.at(e.row)
 }
 
 // describe fills in what columns derive their values from.

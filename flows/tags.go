@@ -25,6 +25,9 @@ type tagSet struct {
 	tags []columns.Tag
 	key  string
 	refs uint32
+	// from is the first of the tags that were merged last and changed nothing. Tags never change once
+	// sent, and most flows bring the same ones again and again.
+	from *columns.Tag
 }
 
 const (
@@ -44,11 +47,15 @@ func (s *tagSets) get(n uint32) []columns.Tag {
 	return s.sets[n-1].tags
 }
 
-// merge gives the set that a flow with the set n has once it also carries the tags. A value in a
-// column that holds one replaces the one that was there.
+// merge gives the set that a flow with the set n has once it also carries the tags, at least one. A
+// value in a column that holds one replaces the one that was there.
 func (s *tagSets) merge(n uint32, tags []columns.Tag) uint32 {
+	if n != 0 && s.sets[n-1].from == &tags[0] {
+		return n
+	}
 	have := s.get(n)
 	if !slices.ContainsFunc(tags, func(t columns.Tag) bool { return !slices.Contains(have, t) }) {
+		s.sets[n-1].from = &tags[0]
 		return n
 	}
 	want := slices.Clone(have)

@@ -1,0 +1,211 @@
+package flows
+
+import (
+	"testing"
+	"time"
+
+	"weir/messages"
+)
+
+const (
+	client = "192.168.1.2:4000"
+	server = "198.51.100.7:443"
+)
+
+func TestAFlowCountsOnceOverSlices(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(flowOf(client, server, time.Second, 1000, 5000))
+	want(t, b.close(), 1000, 5000, 1, 0)
+	b.snapshot(flowOf(client, server, time.Second, 1000, 5000))
+	want(t, b.close(), 0, 0, 0, 0)
+	b.snapshot(flowOf(client, server, time.Second, 1500, 5000), flowOf(client, server, time.Second, 1600, 5000))
+	want(t, b.close(), 600, 0, 0, 0)
+	b.events(ended(flowOf(client, server, time.Second, 2000, 6000)))
+	want(t, b.close(), 400, 1000, 0, 1)
+}
+
+func TestAStaleRecordAfterTheEndBooksNothing(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(ended(flowOf(client, server, time.Second, 2000, 6000)))
+	b.snapshot(flowOf(client, server, time.Second, 1500, 6000))
+	want(t, b.close(), 2000, 6000, 1, 1)
+	b.events(ended(flowOf(client, server, time.Second, 2000, 6000)))
+	want(t, b.close(), 0, 0, 0, 0)
+}
+
+func TestATombstoneGoesAfterTheGrace(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(ended(flowOf(client, server, time.Second, 2000, 6000)))
+	for range graceSlices + 2 {
+		b.close()
+	}
+	if s := b.tab.Stats(); b.tab.arena.used != 0 || s.Ended != 0 {
+		t.Errorf("%d entries left, %d ended", b.tab.arena.used, s.Ended)
+	}
+}
+
+func TestOlderFlowsEnterWithABaseline(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(flowOf(client, server, -time.Hour, 1_000_000, 9_000_000))
+	want(t, b.close(), 0, 0, 0, 0)
+	b.snapshot(flowOf(client, server, -time.Hour, 1_000_100, 9_000_200))
+	want(t, b.close(), 100, 200, 0, 0)
+	b.events(ended(flowOf(client, server, -time.Hour, 1_000_300, 9_000_200)))
+	want(t, b.close(), 200, 0, 0, 1)
+}
+
+func TestAnOlderFlowThatEndsUnseenIsTold(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(ended(flowOf(client, server, -time.Hour, 1000, 9000)))
+	p := b.close()
+	want(t, p, 0, 0, 0, 1)
+	if loss(p, messages.LossUnseen) != 1 {
+		t.Errorf("losses %v", p.Losses)
+	}
+}
+
+func TestTheSameTupleAgainInASlice(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range uint64(5) {
+		start := time.Duration(i+1) * time.Second
+		b.events(ended(flowOf(client, server, start, 100*(i+1), 0)))
+	}
+	b.snapshot(flowOf(client, server, 6*time.Second, 50, 0))
+	want(t, b.close(), 1550, 0, 6, 5)
+}
+
+func TestWithoutStartsTheSameTupleAndIDAgain(t *testing.T) {
+	b := newBench(t, nil)
+	b.close() // A first snapshot: all older flows are known from here on.
+	one := without(flowOf(client, server, 0, 900, 100), 7)
+	b.events(ended(one))
+	want(t, b.close(), 900, 100, 1, 1)
+	again := without(flowOf(client, server, 0, 300, 100), 7)
+	b.snapshot(again) // This snapshot began after the end was booked.
+	want(t, b.close(), 300, 100, 1, 0)
+	b.events(ended(without(flowOf(client, server, 0, 400, 100), 7)))
+	want(t, b.close(), 100, 0, 0, 1)
+}
+
+func TestWithoutStartsARecordFromBeforeTheEnd(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	b.events(ended(without(flowOf(client, server, 0, 900, 100), 7)))
+	b.snapshot(without(flowOf(client, server, 0, 800, 100), 7)) // Read before the end, arrives after it.
+	b.events(ended(without(flowOf(client, server, 0, 900, 100), 7)))
+	want(t, b.close(), 900, 100, 1, 1)
+}
+
+func TestWithoutStartsTheFirstSnapshotIsTheBaseline(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(without(flowOf(client, server, 0, 900, 100), 7))
+	want(t, b.close(), 0, 0, 0, 0)
+	b.snapshot(without(flowOf(client, server, 0, 950, 100), 7), without(flowOf(client, server, 0, 30, 0), 8))
+	want(t, b.close(), 80, 0, 1, 0)
+}
+
+func TestAnAnnouncedFlowCountsInFull(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(announced(without(flowOf(client, server, 0, 0, 0), 7)))
+	b.snapshot(without(flowOf(client, server, 0, 900, 100), 7)) // Before the first snapshot is complete.
+	want(t, b.close(), 900, 100, 1, 0)
+}
+
+func TestAnAnnouncementIsAdoptedByItsRecord(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+	b.snapshot(flowOf(client, server, time.Second, 10, 0))
+	want(t, b.close(), 10, 0, 1, 0)
+	if b.tab.arena.used != 1 {
+		t.Errorf("%d entries, want 1", b.tab.arena.used)
+	}
+	b.events(ended(flowOf(client, server, time.Second, 10, 0)), announced(flowOf(client, server, time.Second, 0, 0)))
+	want(t, b.close(), 0, 0, 0, 1) // The announcement came late: no new flow.
+}
+
+func TestAnAnnouncementThatNothingConfirmsGoes(t *testing.T) {
+	b := newBench(t, nil)
+	b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+	for range announcedSlices + 2 {
+		want(t, b.close(), 0, 0, 0, 0)
+	}
+	if s := b.tab.Stats(); s.NeverSeen != 1 || b.tab.arena.used != 0 {
+		t.Errorf("never seen %d, %d entries", s.NeverSeen, b.tab.arena.used)
+	}
+}
+
+func TestZeroedCountersCountFromZero(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(flowOf(client, server, time.Second, 1000, 1000))
+	b.close()
+	b.snapshot(flowOf(client, server, time.Second, 300, 200))
+	p := b.close()
+	want(t, p, 300, 200, 0, 0)
+	if loss(p, messages.LossZeroed) != 1 {
+		t.Errorf("losses %v", p.Losses)
+	}
+}
+
+func TestLimboGoesOnFromWhereItWas(t *testing.T) {
+	for name, back := range map[string]func(messages.Update) messages.Update{
+		"record": func(u messages.Update) messages.Update { return u },
+		"end":    ended,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.snapshot(flowOf(client, server, time.Second, 1000, 1000))
+			for range vanishAfter + 2 {
+				b.close()
+			}
+			if s := b.tab.Stats(); s.Limbo != 1 || s.Vanished != 1 {
+				t.Fatalf("limbo %d, vanished %d", s.Limbo, s.Vanished)
+			}
+			b.events(back(flowOf(client, server, time.Second, 1100, 1000)))
+			b.close()
+			if b.sum.Up.Bytes != 1100 || b.sum.Started != 1 || b.sum.Ended != 1 {
+				t.Errorf("in all %+v", b.sum)
+			}
+		})
+	}
+}
+
+func TestIncompleteSnapshotsMakeNothingVanish(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(flowOf(client, server, time.Second, 1000, 1000))
+	for range 10 {
+		b.closeWith(messages.SnapshotTaken{Seq: b.seq, Source: "conntrack"})
+	}
+	if s := b.tab.Stats(); s.Live != 1 {
+		t.Errorf("live %d, want 1", s.Live)
+	}
+}
+
+func TestTheClockSetBackKeepsNewFlowsNew(t *testing.T) {
+	b := newBench(t, nil)
+	b.tab.ClockSet(messages.ClockSet{Delta: -time.Hour})
+	b.snapshot(flowOf(client, server, -30*time.Minute, 1000, 0))
+	want(t, b.close(), 1000, 0, 1, 0)
+	b.tab.ClockSet(messages.ClockSet{Delta: 2 * time.Hour})
+	b.snapshot(flowOf(client, "198.51.100.8:443", -30*time.Minute, 70, 0))
+	want(t, b.close(), 70, 0, 1, 0)
+}
+
+func TestUncountedFlowsCountAsFlowsOnly(t *testing.T) {
+	b := newBench(t, nil)
+	u := flowOf(client, server, time.Second, 0, 0)
+	u.Kind = messages.NoCounters
+	b.snapshot(u)
+	want(t, b.close(), 0, 0, 1, 0)
+	b.events(ended(u))
+	want(t, b.close(), 0, 0, 0, 1)
+}
+
+func TestDeltasAddUp(t *testing.T) {
+	b := newBench(t, nil)
+	u := flowOf(client, server, time.Second, 100, 10)
+	u.Kind = messages.Delta
+	b.events(u, u)
+	want(t, b.close(), 200, 20, 1, 0)
+	b.events(ended(u))
+	want(t, b.close(), 100, 10, 0, 1)
+}
