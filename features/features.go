@@ -13,7 +13,7 @@ import (
 // files is what lies in this folder when the program is built, linked or not.
 //
 //go:embed *.go
-var files embed.FS //nolint:gochecknoglobals // Embedded when it is built, never written.
+var files embed.FS
 
 // Known lists all extensions of the source tree, linked or not, as kind_name, sorted. Each is a build tag too.
 func Known() []string {

@@ -31,7 +31,8 @@ func TestShims(t *testing.T) {
 				t.Fatal(err)
 			}
 			kind, ext, _ := strings.Cut(name, "_")
-			if len(f.Imports) != 1 || f.Imports[0].Path.Value != `"weir/`+kind+`/`+ext+`"` || f.Imports[0].Name.Name != "_" {
+			path := `"weir/` + kind + "/" + ext + `"`
+			if len(f.Imports) != 1 || f.Imports[0].Path.Value != path || f.Imports[0].Name.Name != "_" {
 				t.Errorf("does not link weir/%s/%s alone", kind, ext)
 			}
 			if len(f.Decls) != 1 {
