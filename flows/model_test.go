@@ -1,0 +1,124 @@
+package flows
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"weir/messages"
+)
+
+// kernel is a naive model of a connection table: what it says of a flow is always true when it says it.
+type kernel struct {
+	now   time.Duration
+	live  map[int]*connection
+	truth messages.Totals
+}
+
+type connection struct {
+	start    time.Duration
+	up, down uint64
+}
+
+func (k *kernel) record(i int, c *connection) messages.Update {
+	u := nth(i, 0)
+	k0 := flowOf(client, server, c.start, c.up, c.down)
+	u.Start, u.Counters = k0.Start, k0.Counters
+	if !sameOrder(u, k0) {
+		u.Counters[0], u.Counters[1] = u.Counters[1], u.Counters[0]
+	}
+	return u
+}
+
+func sameOrder(a, b messages.Update) bool {
+	return a.Flags&messages.InitiatorB == b.Flags&messages.InitiatorB
+}
+
+// Every byte once: whatever is announced, repeated, late or in another order, the sum over all slices is
+// what the kernel moved since counting began.
+func TestEveryByteOnce(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		b := newBench(t, nil)
+		k := kernel{live: map[int]*connection{}}
+		older := rapid.IntRange(0, 3).Draw(rt, "older")
+		for i := range older {
+			k.live[i] = &connection{start: -time.Hour, up: 10_000, down: 20_000}
+		}
+		b.snapshot(k.all()...)
+		b.close()
+		var late []messages.Update // Records that were read and not applied yet.
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			i := rapid.IntRange(0, 9).Draw(rt, "flow")
+			k.now += time.Second
+			switch c := k.live[i]; rapid.SampledFrom([]string{"move", "end", "dump", "read", "apply", "close", "repeat"}).Draw(rt, "step") {
+			case "move":
+				k.move(i, uint64(rapid.IntRange(1, 500).Draw(rt, "bytes")))
+			case "end":
+				if c == nil {
+					continue
+				}
+				b.events(ended(k.record(i, c)))
+				delete(k.live, i)
+				if c.start >= 0 {
+					k.truth.Started++
+				}
+				k.truth.Ended++
+			case "dump":
+				b.snapshot(late...) // One writer brings all records of live flows: they stay in order.
+				late = nil
+				b.snapshot(k.all()...)
+			case "read":
+				late = append(late, k.all()...)
+			case "apply":
+				b.snapshot(late...)
+				late = nil
+			case "repeat":
+				if c != nil {
+					b.snapshot(late...)
+					late = nil
+					b.snapshot(k.record(i, c), k.record(i, c))
+				}
+			case "close":
+				b.snapshot(late...)
+				late = nil
+				b.snapshot(k.all()...)
+				b.close()
+			}
+		}
+		b.snapshot(late...)
+		b.snapshot(k.all()...)
+		for _, c := range k.live {
+			if c.start >= 0 {
+				k.truth.Started++
+			}
+		}
+		b.close()
+		b.sum.Rows = 0
+		if b.sum.Up.Bytes != k.truth.Up.Bytes || b.sum.Down.Bytes != k.truth.Down.Bytes ||
+			b.sum.Started != k.truth.Started || b.sum.Ended != k.truth.Ended {
+			rt.Fatalf("counted %+v\nmoved   %+v", b.sum, k.truth)
+		}
+	})
+}
+
+func (k *kernel) move(i int, n uint64) {
+	c := k.live[i]
+	if c == nil {
+		c = &connection{start: k.now}
+		k.live[i] = c
+	}
+	c.up, c.down = c.up+n, c.down+3*n
+	k.truth.Up.Bytes += n
+	k.truth.Down.Bytes += 3 * n
+}
+
+func (k *kernel) all() []messages.Update {
+	var us []messages.Update
+	for i := range 10 {
+		if c := k.live[i]; c != nil {
+			us = append(us, k.record(i, c))
+		}
+	}
+	return us
+}
