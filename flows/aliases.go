@@ -175,16 +175,8 @@ func turn(tags []columns.Tag, swapped bool) []columns.Tag {
 
 // byAlias finds the newest flow under the update's hash that has its key as alias.
 func (t *Table) byAlias(u *messages.Update) (found uint32) {
-	p := t.index.part(u.Hash)
-	if len(p.slots) == 0 {
-		return 0
-	}
-	upper := uint32(u.Hash >> 32)
-	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
-		if uint32(p.slots[i]>>32) != upper {
-			continue
-		}
-		n := uint32(p.slots[i]) //nolint:gosec // The lower half.
+	q := t.index.probe(u.Hash)
+	for n := q.next(); n != 0; n = q.next() {
 		e := t.arena.at(n)
 		if e.alias != 0 && *t.aliases.key(e.alias) == u.Key && (found == 0 || !t.newer(found, e)) {
 			found = n

@@ -74,6 +74,7 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 func benchmarkUpdate(b *testing.B, n int, tagged bool) {
+	b.Helper()
 	bs := population(n, tagged)
 	var before, after runtime.MemStats
 	runtime.GC()

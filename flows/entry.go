@@ -59,7 +59,9 @@ const directionShift = 12 // The upper bits of the flags hold the direction.
 
 func (e *entry) is(f entryFlags) bool { return e.flags&f != 0 }
 
-func (e *entry) direction() columns.Direction { return columns.Direction(e.flags >> directionShift) }
+func (e *entry) direction() columns.Direction {
+	return columns.Direction(e.flags >> directionShift) //nolint:gosec // Four bits.
+}
 
 func (e *entry) setDirection(d columns.Direction) {
 	e.flags = e.flags&(1<<directionShift-1) | entryFlags(d)<<directionShift

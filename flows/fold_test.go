@@ -32,7 +32,7 @@ func TestFoldingKeepsTotals(t *testing.T) {
 			}
 			b.close()
 			if b.sum.Up.Bytes != sum || b.sum.Ended != flows || b.sum.Started != flows {
-				t.Errorf("up %d, started %d, ended %d, want %d %d %d", b.sum.Up.Bytes, b.sum.Started, b.sum.Ended, sum, flows, flows)
+				t.Errorf("in all %+v, want %d up in %d flows", b.sum, sum, flows)
 			}
 			s := b.tab.Stats()
 			if s.FoldedTotal == 0 {

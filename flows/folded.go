@@ -40,13 +40,9 @@ func incarnationHash(keyHash uint64, start int64, id uint32) uint64 {
 }
 
 func (f *folded) find(hash uint64) uint32 {
-	p := f.index.part(hash)
-	if len(p.slots) == 0 {
-		return 0
-	}
-	upper := uint32(hash >> 32)
-	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
-		if n := uint32(p.slots[i]); uint32(p.slots[i]>>32) == upper && f.flows[n-1].hash == hash { //nolint:gosec // Halves.
+	q := f.index.probe(hash)
+	for n := q.next(); n != 0; n = q.next() {
+		if f.flows[n-1].hash == hash {
 			return n
 		}
 	}

@@ -34,17 +34,24 @@ func TestOrient(t *testing.T) {
 			t.Errorf("%s: local responds %v, direction %d, want %v %d", c.name, l, d, c.localResponds, c.direction)
 		}
 	}
-	if _, d := home.orient(netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("192.168.1.2"), false); d != columns.DirectionOut {
+	out, in := netip.MustParseAddr("198.51.100.7"), netip.MustParseAddr("192.168.1.2")
+	if _, d := home.orient(out, in, false); d != columns.DirectionOut {
 		t.Errorf("of unknown initiator: direction %d, want out", d)
 	}
 }
 
 func TestMappedPrefixesAreIPv4(t *testing.T) {
-	h := NewHome([]netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}, []netip.Addr{netip.MustParseAddr("::ffff:10.1.1.1")})
+	h := NewHome(
+		[]netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")},
+		[]netip.Addr{netip.MustParseAddr("::ffff:10.1.1.1")},
+	)
 	if !h.Contains(netip.MustParseAddr("10.9.9.9")) || !h.isRouter(netip.MustParseAddr("10.1.1.1")) {
 		t.Errorf("home %v, router %v", h.Prefixes(), h.Router())
 	}
-	if !h.Equal(NewHome([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, []netip.Addr{netip.MustParseAddr("10.1.1.1")})) {
+	same := NewHome(
+		[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, []netip.Addr{netip.MustParseAddr("10.1.1.1")},
+	)
+	if !h.Equal(same) {
 		t.Error("not equal to the same in IPv4")
 	}
 }

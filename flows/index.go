@@ -19,7 +19,7 @@ const (
 )
 
 type indexPart struct {
-	slots []uint64
+	slots []slot
 	used  int
 }
 
@@ -31,20 +31,43 @@ func (p *indexPart) home(upper uint32) int {
 	return int(uint64(upper) * uint64(len(p.slots)) >> 32) //nolint:gosec // Smaller than len.
 }
 
-// touch gives the first entry whose hash is likely this one, without looking at it; it is there to bring
-// the slots into the processor's cache.
-func (x *index) touch(hash uint64) uint32 {
-	p := x.part(hash)
-	if len(p.slots) == 0 {
+// slot is one place of the index.
+type slot uint64
+
+func makeSlot(hash uint64, n uint32) slot { return slot(hash>>32<<32 | uint64(n)) }
+
+func (s slot) upper() uint32 { return uint32(s >> 32) } //nolint:gosec // The upper half.
+
+func (s slot) entry() uint32 { return uint32(s) } //nolint:gosec // The lower half.
+
+// probe walks over the entries whose hash is likely the one that is looked for.
+type probe struct {
+	part  *indexPart
+	at    int
+	upper uint32
+}
+
+func (x *index) probe(hash uint64) probe {
+	q := probe{part: x.part(hash), upper: makeSlot(hash, 0).upper()}
+	q.at = q.part.home(q.upper)
+	return q
+}
+
+// next gives the number of the next entry, or 0 if there is none.
+func (q *probe) next() uint32 {
+	if len(q.part.slots) == 0 {
 		return 0
 	}
-	upper := uint32(hash >> 32)
-	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
-		if uint32(p.slots[i]>>32) == upper {
-			return uint32(p.slots[i]) //nolint:gosec // The lower half.
+	for {
+		s := q.part.slots[q.at]
+		if s == 0 {
+			return 0
+		}
+		q.at = q.part.after(q.at)
+		if s.upper() == q.upper {
+			return s.entry()
 		}
 	}
-	return 0
 }
 
 func (p *indexPart) after(i int) int {
@@ -60,22 +83,22 @@ func (x *index) insert(hash uint64, n uint32) {
 	if (p.used+1)*loadDen > len(p.slots)*loadNum {
 		p.grow()
 	}
-	p.put(hash>>32<<32 | uint64(n))
+	p.put(makeSlot(hash, n))
 	p.used++
 }
 
-func (p *indexPart) put(slot uint64) {
-	i := p.home(uint32(slot >> 32))
+func (p *indexPart) put(s slot) {
+	i := p.home(s.upper())
 	for p.slots[i] != 0 {
 		i = p.after(i)
 	}
-	p.slots[i] = slot
+	p.slots[i] = s
 }
 
 // grow by a quarter: a part is then between 4/7 and 5/7 full.
 func (p *indexPart) grow() {
 	old := p.slots
-	p.slots = make([]uint64, max(smallestPart, len(old)+len(old)/4))
+	p.slots = make([]slot, max(smallestPart, len(old)+len(old)/4))
 	for _, s := range old {
 		if s != 0 {
 			p.put(s)
@@ -92,7 +115,7 @@ func (x *index) remove(hash uint64, n uint32) {
 	}
 	p.used--
 	for i := p.after(gap); p.slots[i] != 0; i = p.after(i) {
-		if home := p.home(uint32(p.slots[i] >> 32)); between(gap, home, i) {
+		if home := p.home(p.slots[i].upper()); between(gap, home, i) {
 			continue
 		}
 		p.slots[gap], gap = p.slots[i], i
@@ -112,8 +135,8 @@ func (p *indexPart) locate(hash uint64, n uint32) (int, bool) {
 	if len(p.slots) == 0 {
 		return 0, false
 	}
-	want := hash>>32<<32 | uint64(n)
-	for i := p.home(uint32(hash >> 32)); p.slots[i] != 0; i = p.after(i) {
+	want := makeSlot(hash, n)
+	for i := p.home(want.upper()); p.slots[i] != 0; i = p.after(i) {
 		if p.slots[i] == want {
 			return i, true
 		}

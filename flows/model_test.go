@@ -35,6 +35,8 @@ func sameOrder(a, b messages.Update) bool {
 	return a.Flags&messages.InitiatorB == b.Flags&messages.InitiatorB
 }
 
+var steps = []string{"move", "end", "dump", "read", "apply", "close", "repeat"}
+
 // Every byte once: whatever is announced, repeated, late or in another order, the sum over all slices is
 // what the kernel moved since counting began.
 func TestEveryByteOnce(t *testing.T) {
@@ -47,11 +49,12 @@ func TestEveryByteOnce(t *testing.T) {
 		}
 		b.snapshot(k.all()...)
 		b.close()
-		var late []messages.Update // Records that were read and not applied yet.
+		late := make([]messages.Update, 0, 100) // Records that were read and not applied yet.
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			i := rapid.IntRange(0, 9).Draw(rt, "flow")
 			k.now += time.Second
-			switch c := k.live[i]; rapid.SampledFrom([]string{"move", "end", "dump", "read", "apply", "close", "repeat"}).Draw(rt, "step") {
+			c, step := k.live[i], rapid.SampledFrom(steps).Draw(rt, "step")
+			switch step {
 			case "move":
 				k.move(i, uint64(rapid.IntRange(1, 500).Draw(rt, "bytes")))
 			case "end":
@@ -66,22 +69,22 @@ func TestEveryByteOnce(t *testing.T) {
 				k.truth.Ended++
 			case "dump":
 				b.snapshot(late...) // One writer brings all records of live flows: they stay in order.
-				late = nil
+				late = late[:0]
 				b.snapshot(k.all()...)
 			case "read":
 				late = append(late, k.all()...)
 			case "apply":
 				b.snapshot(late...)
-				late = nil
+				late = late[:0]
 			case "repeat":
 				if c != nil {
 					b.snapshot(late...)
-					late = nil
+					late = late[:0]
 					b.snapshot(k.record(i, c), k.record(i, c))
 				}
 			case "close":
 				b.snapshot(late...)
-				late = nil
+				late = late[:0]
 				b.snapshot(k.all()...)
 				b.close()
 			}

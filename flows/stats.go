@@ -45,8 +45,8 @@ type Stats struct {
 // Stats gives the table's numbers. Like all methods it is for the goroutine that owns the table.
 func (t *Table) Stats() Stats {
 	s := t.stats
-	s.Folded = uint64(t.folded.used()) //nolint:gosec // Never negative.
-	s.Aliases = uint64(len(t.aliases.keys) - len(t.aliases.free))
+	s.Folded = uint64(t.folded.used())                            //nolint:gosec // Never negative.
+	s.Aliases = uint64(len(t.aliases.keys) - len(t.aliases.free)) //nolint:gosec // Never negative.
 	s.TagsRefused = t.tags.refused
 	s.Bytes = t.bytes()
 	s.Budget = t.opt.Budget

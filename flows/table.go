@@ -89,7 +89,10 @@ func NewTable(o Options) *Table {
 	if o.Send == nil {
 		o.Send = func(int, any) bool { return false }
 	}
-	return &Table{opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: 1, aliases: newAliases(), tags: newTagSets()}
+	return &Table{
+		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: 1,
+		aliases: newAliases(), tags: newTagSets(),
+	}
 }
 
 // ShardOf gives the shard that owns a hash. It uses bits that the index of a table does not rest on.
@@ -123,7 +126,8 @@ func (t *Table) warm(us []messages.Update) {
 	var at [messages.BatchSize]uint32
 	us = us[:min(len(us), len(at))]
 	for i := range us {
-		at[i] = t.index.touch(us[i].Hash)
+		q := t.index.probe(us[i].Hash)
+		at[i] = q.next()
 	}
 	var sum entryFlags // Used, so that the compiler keeps the loads.
 	for _, n := range at[:len(us)] {
@@ -157,16 +161,8 @@ func (t *Table) source(name string) uint8 {
 // lookup finds the incarnation that an update is about: exactly, or one that was announced and that the
 // update confirms. newest is the incarnation of the key to which tags belong.
 func (t *Table) lookup(u *messages.Update) (found, newest uint32) {
-	p := t.index.part(u.Hash)
-	if len(p.slots) == 0 {
-		return 0, 0
-	}
-	upper := uint32(u.Hash >> 32)
-	for i := p.home(upper); p.slots[i] != 0; i = p.after(i) {
-		if uint32(p.slots[i]>>32) != upper {
-			continue
-		}
-		n := uint32(p.slots[i]) //nolint:gosec // The lower half.
+	q := t.index.probe(u.Hash)
+	for n := q.next(); n != 0; n = q.next() {
 		e := t.arena.at(n)
 		if e.key != u.Key {
 			continue

@@ -96,7 +96,9 @@ func (s *tagSets) put(set []columns.Tag, t columns.Tag) []columns.Tag {
 }
 
 func compareTags(a, b columns.Tag) int {
-	return cmp.Or(cmp.Compare(a.Column.Index(), b.Column.Index()), cmp.Compare(a.End, b.End), cmp.Compare(a.Value, b.Value))
+	return cmp.Or(
+		cmp.Compare(a.Column.Index(), b.Column.Index()), cmp.Compare(a.End, b.End), cmp.Compare(a.Value, b.Value),
+	)
 }
 
 // intern gives the number of a set and counts one more flow that carries it.

@@ -138,7 +138,8 @@ func TestAliasFindsTheFlowInAnotherShard(t *testing.T) {
 	}
 	for range graceSlices + vanishAfter + limboSlices + 5 { // Every flow vanishes and is forgotten.
 		for _, tab := range tables {
-			tab.Close(&messages.CloseSlice{Seq: tab.open, Snapshots: []messages.SnapshotTaken{{Seq: tab.open, Complete: true}}})
+			done := messages.SnapshotTaken{Seq: tab.open, Complete: true}
+			tab.Close(&messages.CloseSlice{Seq: tab.open, Snapshots: []messages.SnapshotTaken{done}})
 		}
 	}
 	for _, tab := range tables {

@@ -157,7 +157,9 @@ var batches = sync.Pool{New: func() any { //nolint:gochecknoglobals // A free li
 }}
 
 // NewBatch gives an empty batch, a used one if there is one.
-func NewBatch() *Batch { return batches.Get().(*Batch) } //nolint:errcheck,forcetypeassert // The pool holds nothing else.
+func NewBatch() *Batch {
+	return batches.Get().(*Batch)
+}
 
 // Release hands a batch back for use by others. Its owner calls it once, as the last thing.
 func (b *Batch) Release() {
