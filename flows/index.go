@@ -13,8 +13,8 @@ type index struct {
 
 const (
 	indexParts = 64
-	// A part grows when it is more than 5/7 full.
-	loadNum, loadDen = 5, 7
+	// A part grows when it is more than 3/4 full.
+	loadNum, loadDen = 3, 4
 	smallestPart     = 16
 )
 
@@ -95,7 +95,7 @@ func (p *indexPart) put(s slot) {
 	p.slots[i] = s
 }
 
-// grow by a quarter: a part is then between 4/7 and 5/7 full.
+// grow by a quarter: a part is then 3/5 full.
 func (p *indexPart) grow() {
 	old := p.slots
 	p.slots = make([]slot, max(smallestPart, len(old)+len(old)/4))

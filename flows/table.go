@@ -167,6 +167,9 @@ func (t *Table) lookup(u *messages.Update) (found, newest uint32) {
 		if e.key != u.Key {
 			continue
 		}
+		if u.Start != 0 && e.start == u.Start {
+			return n, n // Nothing fits better.
+		}
 		if e.sameIncarnation(u) && (found == 0 || t.arena.at(found).is(flagEnded)) {
 			found = n
 		}
