@@ -69,7 +69,7 @@ func (g *grouping) stage(width int) *stage {
 
 // ready empties the stage's table. A dense one pays where it is not much larger than the part.
 func (st *stage) ready(rows int) {
-	if st.bits <= maxDenseBits && 1<<st.bits <= 4*rows+64 {
+	if st.bits <= maxDenseBits && 1<<st.bits <= 64*rows {
 		size := 1 << st.bits
 		if cap(st.dense) < size {
 			st.dense = make([]uint32, size)

@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"weir/columns"
 	"weir/messages"
@@ -78,7 +77,7 @@ type packer struct {
 type packColumn struct {
 	column *columns.Column
 	known  map[columns.Value]uint32
-	text   strings.Builder
+	text   []byte
 	ends   []uint32
 	ids    []uint32
 }
@@ -98,9 +97,9 @@ func (pc *packColumn) id(cell columns.Value) uint32 {
 	if id, ok := pc.known[cell]; ok {
 		return id
 	}
-	pc.text.WriteString(string(cell))
-	pc.ends = append(pc.ends, uint32(pc.text.Len())) //nolint:gosec // The flow table's budget is far below.
-	id := uint32(len(pc.ends))                       //nolint:gosec // Not more than rows.
+	pc.text = append(pc.text, cell...)
+	pc.ends = append(pc.ends, uint32(len(pc.text))) //nolint:gosec // The flow table's budget is far below.
+	id := uint32(len(pc.ends))                      //nolint:gosec // Not more than rows.
 	pc.known[cell] = id
 	return id
 }
@@ -176,8 +175,7 @@ func (pk *packer) finish() *Packed {
 	if pk.rows == 0 {
 		return p
 	}
-	var raw []byte
-	var text strings.Builder
+	var raw, text []byte
 	for _, counts := range pk.measures {
 		raw = appendInts(raw, counts)
 	}
@@ -190,10 +188,10 @@ func (pk *packer) finish() *Packed {
 		p.columns = append(p.columns, pc.column)
 		raw = appendDict(raw, pc.ends)
 		raw = appendInts(raw, pc.ids)
-		text.WriteString(pc.text.String())
+		text = append(text, pc.text...)
 	}
 	p.raw = append(make([]byte, 0, len(raw)), raw...)
-	p.text = strings.Clone(text.String())
+	p.text = string(text)
 	p.columns = append(make([]*columns.Column, 0, len(p.columns)), p.columns...)
 	return p
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"iter"
 	"time"
 
@@ -29,12 +28,8 @@ type Partial struct {
 	// Slices and Rows count what was read.
 	Slices, Rows uint64
 
-	by, bound int
-	// index tells the place in sums of an encoded GroupKey: one block of sums costs the collector less
-	// than a pointer for each group.
-	index map[string]uint32
-	sums  []messages.Totals
-	key   []byte
+	groups groups
+	key    []uint32
 }
 
 // GroupKey is what tells two groups of an answer apart.
@@ -49,34 +44,27 @@ type GroupKey struct {
 func NewPartial(r *Request) *Partial {
 	return &Partial{
 		Other: map[int]messages.Totals{}, Overflow: map[int]messages.Totals{},
-		by: len(r.By), bound: r.MaxGroups, index: map[string]uint32{},
+		groups: newGroups(len(r.By), r.MaxGroups), key: make([]uint32, 1+len(r.By)),
 	}
 }
 
 // Len is the number of groups.
-func (p *Partial) Len() int { return len(p.sums) }
+func (p *Partial) Len() int { return p.groups.n }
 
-// Add adds to a group.
+// Add adds to a group, or to the overflow if there is no room for one more group.
 func (p *Partial) Add(k GroupKey, t messages.Totals) {
-	p.key = appendKeyStep(p.key[:0], k.Step)
-	for _, c := range k.Cells {
-		p.key = appendKeyCell(p.key, c)
+	p.key[0] = uint32(k.Step) //nolint:gosec // Steps are few.
+	for i, cell := range k.Cells {
+		p.key[1+i] = p.groups.number(i, cell)
 	}
-	p.add(p.key, k.Step, t)
+	p.add(p.key, &t)
 }
 
-// add adds to the group with an encoded key, or to the overflow if there is no room for one more group.
-func (p *Partial) add(key []byte, step int, t messages.Totals) {
-	if i, ok := p.index[string(key)]; ok {
-		p.sums[i].Add(t)
-		return
+// add adds to the group with a step and numbers of cells.
+func (p *Partial) add(key []uint32, t *messages.Totals) {
+	if !p.groups.add(key, t) {
+		addAt(p.Overflow, int(key[0]), *t)
 	}
-	if p.bound > 0 && len(p.sums) >= p.bound {
-		addAt(p.Overflow, step, t)
-		return
-	}
-	p.index[string(key)] = uint32(len(p.sums)) //nolint:gosec // Groups are bounded.
-	p.sums = append(p.sums, t)
 }
 
 // AddOther adds rows that have no columns.
@@ -105,9 +93,8 @@ func (p *Partial) AddSlice(span messages.Span, losses []messages.Loss, complete 
 
 // Merge adds what another goroutine found for the same request. The other one is used up.
 func (p *Partial) Merge(o *Partial) {
-	for key, i := range o.index {
-		step, _ := binary.Uvarint([]byte(key))
-		p.add([]byte(key), int(step), o.sums[i]) //nolint:gosec // Written by appendKeyStep from an int.
+	for k, t := range o.Groups() {
+		p.Add(k, t)
 	}
 	for step, t := range o.Other {
 		addAt(p.Other, step, t)
@@ -123,47 +110,15 @@ func (p *Partial) Merge(o *Partial) {
 	p.Covered = Hull(p.Covered, o.Covered)
 }
 
-// Groups gives every group once, in no order. The cells of a key are the caller's.
+// Groups gives every group once, in no order that means anything. The cells of a key are the caller's.
 func (p *Partial) Groups() iter.Seq2[GroupKey, messages.Totals] {
 	return func(yield func(GroupKey, messages.Totals) bool) {
-		for key, i := range p.index {
-			if !yield(p.decodeKey(key), p.sums[i]) {
+		for i := range p.groups.n {
+			if !yield(p.groups.decode(i), *p.groups.sum(i)) {
 				return
 			}
 		}
 	}
-}
-
-func appendKeyStep(dst []byte, step int) []byte {
-	return binary.AppendUvarint(dst, uint64(step)) //nolint:gosec // Steps count from 0.
-}
-
-func appendKeyCell(dst []byte, cell columns.Value) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(cell)))
-	return append(dst, cell...)
-}
-
-// uvarint reads a number from a key that this process wrote.
-func uvarint(key string) (n int, rest string) {
-	for shift := 0; ; shift += 7 {
-		b := key[0]
-		key = key[1:]
-		n |= int(b&0x7f) << shift
-		if b < 0x80 {
-			return n, key
-		}
-	}
-}
-
-func (p *Partial) decodeKey(key string) GroupKey {
-	k := GroupKey{Cells: make([]columns.Value, p.by)}
-	k.Step, key = uvarint(key)
-	for i := range k.Cells {
-		var n int
-		n, key = uvarint(key)
-		k.Cells[i], key = columns.Value(key[:n]), key[n:]
-	}
-	return k
 }
 
 // Hull is the shortest span that holds both; a zero span holds nothing.

@@ -27,12 +27,17 @@ type Scan struct {
 	grouping grouping
 	// sums are those of the groups of this part.
 	sums []messages.Totals
-	key  []byte
+	// numbers[k][id] is 1 + what a cell of this part in the k-th column is numbered in the answer, or 0.
+	numbers [][]uint32
+	key     []uint32
 }
 
 // NewScan makes a scan that answers a request into a partial.
 func NewScan(r *Request, into *Partial) *Scan {
-	return &Scan{request: r, into: into, chosen: make([]uint16, 0, blockRows)}
+	return &Scan{
+		request: r, into: into, chosen: make([]uint16, 0, blockRows),
+		numbers: make([][]uint32, len(r.By)), key: make([]uint32, 1+len(r.By)),
+	}
 }
 
 // Add adds what the rows of a part say. All of them count in the step.
@@ -129,18 +134,34 @@ func (s *Scan) grow(n int) {
 
 // flush adds the sums of a part's groups to the answer. The first row of a group tells its cells.
 func (s *Scan) flush(step int, p *Part) {
+	by := make([]*PartCells, len(s.request.By))
+	for k, c := range s.request.By {
+		if by[k] = p.Find(c); by[k] != nil {
+			n := by[k].Dict.Len()
+			s.numbers[k] = slices.Grow(s.numbers[k][:0], n)[:n]
+			clear(s.numbers[k])
+		}
+	}
+	s.key[0] = uint32(step) //nolint:gosec // Steps are few.
 	for g := range s.sums {
 		row := int(s.grouping.first[g])
-		s.key = appendKeyStep(s.key[:0], step)
-		for _, c := range s.request.By {
-			cells := p.Find(c)
-			if cells == nil {
-				s.key = appendKeyCell(s.key, "")
-				continue
-			}
-			id := int(cells.IDs.At(row)) //nolint:gosec // Checked when it was packed.
-			s.key = appendKeyCell(s.key, cells.Dict.At(id))
+		for k, cells := range by {
+			s.key[1+k] = s.number(k, cells, row)
 		}
-		s.into.add(s.key, step, s.sums[g])
+		s.into.add(s.key, &s.sums[g])
 	}
+}
+
+// number tells how the answer numbers the cell of a row in the k-th column.
+func (s *Scan) number(k int, cells *PartCells, row int) uint32 {
+	if cells == nil {
+		return 0
+	}
+	id := int(cells.IDs.At(row)) //nolint:gosec // Checked when it was packed.
+	if n := s.numbers[k][id]; n != 0 {
+		return n - 1
+	}
+	n := s.into.groups.number(k, cells.Dict.At(id))
+	s.numbers[k][id] = n + 1
+	return n
 }
