@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -23,7 +24,7 @@ func Pack(parts []*messages.Rows) (*Packed, error) {
 		pk.other.Add(r.Other)
 		pk.addRows(r)
 	}
-	if uint64(rows) > math.MaxUint32 {
+	if int64(rows) > math.MaxUint32 {
 		return nil, fmt.Errorf("pack rows: %d are too many", rows)
 	}
 	return pk.finish(), nil
@@ -40,7 +41,7 @@ func wellFormed(r *messages.Rows) error {
 	seen := map[*columns.Column]bool{}
 	for _, c := range r.Cells {
 		if c.Column == nil || seen[c.Column] {
-			return fmt.Errorf("no column, or one twice")
+			return errors.New("no column, or one twice")
 		}
 		seen[c.Column] = true
 		if err := wellFormedCells(&c, n); err != nil {
@@ -55,7 +56,7 @@ func wellFormedCells(c *messages.Cells, rows int) error {
 		return fmt.Errorf("%d cells for %d rows", len(c.IDs), rows)
 	}
 	if len(c.Dict) == 0 || c.Dict[0] != "" {
-		return fmt.Errorf("the first cell of the dictionary is not the empty one")
+		return errors.New("the first cell of the dictionary is not the empty one")
 	}
 	for _, id := range c.IDs {
 		if uint64(id) >= uint64(len(c.Dict)) {

@@ -98,7 +98,7 @@ func appendDict(dst []byte, ends []uint32) []byte {
 // fixedLength is the length that all cells have, or 0 if they differ or there are none.
 func fixedLength(ends []uint32) uint32 {
 	for i, end := range ends {
-		if uint64(end) != uint64(ends[0])*uint64(i+1) {
+		if uint64(end) != uint64(ends[0])*uint64(i+1) { //nolint:gosec // A place in a slice.
 			return 0
 		}
 	}
@@ -114,9 +114,9 @@ func cutDict(b []byte, text string) (d Dict, rest []byte, restText string) {
 	fixed, w2 := binary.Uvarint(b[w:])
 	b = b[w+w2:]
 	d = Dict{n: int(cells) + 1, fixed: int(fixed)} //nolint:gosec // Written by appendDict from lengths of slices.
-	size := d.fixed * int(cells)                   //nolint:gosec // Likewise.
+	size := d.fixed * int(cells)
 	if d.fixed == 0 {
-		d.ends, b = cutInts(b, int(cells)) //nolint:gosec // Likewise.
+		d.ends, b = cutInts(b, int(cells))
 		if cells > 0 {
 			size = int(d.ends.At(int(cells) - 1)) //nolint:gosec // Likewise.
 		}

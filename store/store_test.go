@@ -17,7 +17,7 @@ import (
 
 // wide are columns enough for a code of more than 64 bits.
 var wide = func() []*columns.Column {
-	var cs []*columns.Column
+	cs := make([]*columns.Column, 0, 8)
 	for i := range 8 {
 		cs = append(cs, columns.Register(columns.Spec[string]{
 			Name: "storetest.wide" + strconv.Itoa(i), Doc: "For tests.", Type: "text", Examples: []string{"a"},
@@ -78,7 +78,7 @@ func TestIntsWidth(t *testing.T) {
 func TestDictRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cells := rapid.SliceOfN(rapid.StringN(1, 5, -1), 0, 40).Draw(t, "cells")
-		var ends []uint32
+		ends := make([]uint32, 0, len(cells))
 		text := ""
 		for _, c := range cells {
 			text += c

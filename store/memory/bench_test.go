@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -27,8 +28,10 @@ func household(r *rand.Rand, seq uint64, remotes []columns.Value) *messages.Slic
 		cell func() columns.Value
 	}{
 		{"local.ip", func() columns.Value { return parsed("local.ip", fmt.Sprintf("192.168.1.%d", 2+r.IntN(20))) }},
-		{"local.port", func() columns.Value { return parsed("local.port", fmt.Sprint(32768+r.IntN(28000))) }},
-		{"remote.ip", func() columns.Value { return remotes[int(float64(len(remotes))*r.Float64()*r.Float64()*r.Float64())] }},
+		{"local.port", func() columns.Value { return parsed("local.port", strconv.Itoa(32768+r.IntN(28000))) }},
+		{"remote.ip", func() columns.Value {
+			return remotes[int(float64(len(remotes))*r.Float64()*r.Float64()*r.Float64())]
+		}},
 		{"remote.port", func() columns.Value {
 			return parsed("remote.port", []string{"443", "443", "443", "53", "123", "80"}[r.IntN(6)])
 		}},
@@ -77,7 +80,7 @@ func parsed(column, text string) columns.Value {
 func million(b *testing.B) *memory.Tier {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
-	var remotes []columns.Value
+	remotes := make([]columns.Value, 0, 20_000)
 	for i := range 20_000 {
 		a := netip.AddrFrom4([4]byte{byte(1 + r.IntN(200)), byte(r.Uint32()), byte(r.Uint32()), byte(i)})
 		if i%3 == 0 {

@@ -76,7 +76,8 @@ func New(o Options) *Tier {
 	o.Budget = cmp.Or(o.Budget, defaultBudget)
 	o.Retention = cmp.Or(o.Retention, defaultRetention)
 	o.Resolution = cmp.Or(o.Resolution, defaultResolution)
-	t := &Tier{options: o, keep: uint64(max(1, (o.Retention+o.Resolution-1)/o.Resolution))}
+	keep := max(1, (o.Retention+o.Resolution-1)/o.Resolution)
+	t := &Tier{options: o, keep: uint64(keep)} //nolint:gosec // At least 1.
 	t.state.Store(&state{})
 	return t
 }

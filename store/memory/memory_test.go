@@ -41,7 +41,7 @@ func TestContractOfModel(t *testing.T) {
 
 // slice makes a slice of n rows whose bytes are 1 … n, each row with its own remote address.
 func slice(seq uint64, n int) *messages.Slice {
-	start := storetest.Begin().Add(time.Duration(seq) * storetest.Resolution) //nolint:gosec // Small.
+	start := storetest.Begin().Add(time.Duration(seq) * storetest.Resolution)
 	r := &messages.Rows{
 		DownBytes: make([]uint64, n), DownPackets: make([]uint64, n),
 		Started: make([]uint32, n), Ended: make([]uint32, n),

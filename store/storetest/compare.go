@@ -13,7 +13,7 @@ import (
 )
 
 // ask queries a tier and fails the test on an error.
-func ask(t testing.TB, tier store.Tier, r *store.Request) *store.Partial {
+func ask(t *testing.T, tier store.Tier, r *store.Request) *store.Partial {
 	t.Helper()
 	p := store.NewPartial(r)
 	if err := tier.Query(context.Background(), r, p); err != nil {
@@ -23,7 +23,7 @@ func ask(t testing.TB, tier store.Tier, r *store.Request) *store.Partial {
 }
 
 // appendAll appends slices to all tiers.
-func appendAll(t testing.TB, ss []*messages.Slice, tiers ...store.Tier) {
+func appendAll(t *testing.T, ss []*messages.Slice, tiers ...store.Tier) {
 	t.Helper()
 	for _, tier := range tiers {
 		for _, s := range ss {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync"
@@ -26,7 +27,7 @@ const rowBytes = 100
 // Append keeps a slice.
 func (m *Model) Append(s *messages.Slice) error {
 	if !s.Span.Start.Before(s.Span.End) {
-		return fmt.Errorf("append slice: its span is empty")
+		return errors.New("append slice: its span is empty")
 	}
 	for _, p := range s.Parts {
 		for _, c := range p.Cells {
@@ -83,7 +84,7 @@ func (m *Model) Query(ctx context.Context, r *store.Request, into *store.Partial
 		}
 		for _, p := range s.Parts {
 			into.AddOther(step, p.Other)
-			into.Rows += uint64(p.Len())
+			into.Rows += uint64(p.Len()) //nolint:gosec // A count.
 			for row := range p.Len() {
 				addRow(into, r, step, p, row)
 			}

@@ -26,32 +26,39 @@ func Run(t *testing.T, build func(t *testing.T) store.Tier) {
 	}
 	for _, c := range []struct {
 		name string
-		test func(t *testing.T, tier store.Tier)
+		test func(contract)
 	}{
-		{"Empty", testEmpty},
-		{"TotalsHold", testTotals},
-		{"RandomRequests", testRandom},
-		{"GroupingKeepsTotals", testGrouping},
-		{"MaxGroups", testMaxGroups},
-		{"SpanAndSteps", testSteps},
-		{"StepsBeginAtOrigin", testOrigin},
-		{"Losses", testLosses},
-		{"Coverage", testCoverage},
-		{"QueryDuringAppend", testConcurrent},
-		{"InputIsLeftAlone", testInput},
-		{"BadSliceChangesNothing", testBadSlice},
-		{"Relabel", testRelabel},
-		{"OverlappingSlices", testOverlap},
-		{"Cancel", testCancel},
+		{"Empty", contract.empty},
+		{"TotalsHold", contract.totals},
+		{"RandomRequests", contract.random},
+		{"GroupingKeepsTotals", contract.grouping},
+		{"MaxGroups", contract.maxGroups},
+		{"SpanAndSteps", contract.steps},
+		{"StepsBeginAtOrigin", contract.origin},
+		{"Losses", contract.losses},
+		{"Coverage", contract.coverage},
+		{"QueryDuringAppend", contract.concurrent},
+		{"InputIsLeftAlone", contract.input},
+		{"BadSliceChangesNothing", contract.badSlice},
+		{"Relabel", contract.relabel},
+		{"OverlappingSlices", contract.overlap},
+		{"Cancel", contract.cancel},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(t, build(t)) })
+		t.Run(c.name, func(t *testing.T) { c.test(contract{t, build(t)}) })
 	}
 }
 
-func testEmpty(t *testing.T, tier store.Tier) {
-	c := tier.Coverage()
-	if c.Span != (messages.Span{}) || c.Slices != 0 || c.Rows != 0 || c.Name == "" {
-		t.Errorf("coverage of nothing: %+v", c)
+// contract is one part of the suite on one tier.
+type contract struct {
+	t    *testing.T
+	tier store.Tier
+}
+
+func (c contract) empty() {
+	t, tier := c.t, c.tier
+	held := tier.Coverage()
+	if held.Span != (messages.Span{}) || held.Slices != 0 || held.Rows != 0 || held.Name == "" {
+		t.Errorf("coverage of nothing: %+v", held)
 	}
 	p := ask(t, tier, Everything())
 	if p.Slices != 0 || p.Len() != 0 || Total(p) != (messages.Totals{}) || p.Covered != (messages.Span{}) {
@@ -59,7 +66,8 @@ func testEmpty(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testTotals(t *testing.T, tier store.Tier) {
+func (c contract) totals() {
+	t, tier := c.t, c.tier
 	m := NewMaker(1)
 	var want messages.Totals
 	for range 50 {
@@ -74,8 +82,9 @@ func testTotals(t *testing.T, tier store.Tier) {
 	}
 }
 
-// testRandom compares with the model, which looks at each row by itself.
-func testRandom(t *testing.T, tier store.Tier) {
+// random compares with the model, which looks at each row by itself.
+func (c contract) random() {
+	t, tier := c.t, c.tier
 	m := NewMaker(2)
 	model := &Model{Resolution: Resolution}
 	for round := range 30 {
@@ -93,7 +102,8 @@ func testRandom(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testGrouping(t *testing.T, tier store.Tier) {
+func (c contract) grouping() {
+	t, tier := c.t, c.tier
 	m := NewMaker(3)
 	appendAll(t, []*messages.Slice{m.Slice(100), m.Slice(100), m.Slice(2000)}, tier)
 	whole := Total(ask(t, tier, Everything()))
@@ -111,7 +121,8 @@ func testGrouping(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testMaxGroups(t *testing.T, tier store.Tier) {
+func (c contract) maxGroups() {
+	t, tier := c.t, c.tier
 	m := NewMaker(4)
 	appendAll(t, []*messages.Slice{m.Slice(100), m.Slice(100), m.Slice(100), m.Slice(100)}, tier)
 	r := Everything()
@@ -150,7 +161,8 @@ func fill(t *testing.T, tier store.Tier, n int) time.Time {
 	return at
 }
 
-func testSteps(t *testing.T, tier store.Tier) {
+func (c contract) steps() {
+	t, tier := c.t, c.tier
 	fill(t, tier, 12)
 	from := Begin().Add(2 * Resolution)
 	r := &store.Request{
@@ -173,7 +185,8 @@ func testSteps(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testOrigin(t *testing.T, tier store.Tier) {
+func (c contract) origin() {
+	t, tier := c.t, c.tier
 	fill(t, tier, 12)
 	r := &store.Request{
 		Span:   messages.Span{Start: Begin().Add(6 * Resolution), End: Begin().Add(time.Hour)},
@@ -188,7 +201,8 @@ func testOrigin(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testLosses(t *testing.T, tier store.Tier) {
+func (c contract) losses() {
+	t, tier := c.t, c.tier
 	overrun := func(n uint64) messages.Loss {
 		return messages.Loss{Source: "conntrack", Kind: messages.LossOverrun, Count: n, Bytes: 7, Detail: "Too slow."}
 	}
@@ -216,10 +230,11 @@ func testLosses(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testCoverage(t *testing.T, tier store.Tier) {
+func (c contract) coverage() {
+	t, tier := c.t, c.tier
 	m := NewMaker(5)
 	model := &Model{Resolution: Resolution}
-	var made []*messages.Slice
+	made := make([]*messages.Slice, 0, 10)
 	for range 10 {
 		made = append(made, m.Slice(100))
 	}
@@ -236,9 +251,10 @@ func testCoverage(t *testing.T, tier store.Tier) {
 	}
 }
 
-// testConcurrent asks while slices are appended: an answer holds whole slices only. Every slice sums to
+// concurrent asks while slices are appended: an answer holds whole slices only. Every slice sums to
 // one byte.
-func testConcurrent(t *testing.T, tier store.Tier) {
+func (c contract) concurrent() {
+	t, tier := c.t, c.tier
 	var wg sync.WaitGroup
 	done := make(chan struct{})
 	for range 3 {
@@ -266,7 +282,8 @@ func testConcurrent(t *testing.T, tier store.Tier) {
 	wg.Wait()
 }
 
-func testInput(t *testing.T, tier store.Tier) {
+func (c contract) input() {
+	t, tier := c.t, c.tier
 	s := NewMaker(6).Slice(50)
 	s.Losses = []messages.Loss{
 		{Source: "a", Kind: messages.LossShed, Count: 1}, {Source: "a", Kind: messages.LossShed, Count: 1},
@@ -291,7 +308,8 @@ func dump(t *testing.T, s *messages.Slice) string {
 	return string(b)
 }
 
-func testBadSlice(t *testing.T, tier store.Tier) {
+func (c contract) badSlice() {
+	t, tier := c.t, c.tier
 	end := fill(t, tier, 3)
 	before := Total(ask(t, tier, Everything()))
 	bad := ones(3, end)
@@ -308,10 +326,11 @@ func testBadSlice(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testRelabel(t *testing.T, tier store.Tier) {
+func (c contract) relabel() {
+	t, tier := c.t, c.tier
 	m := NewMaker(7)
 	model := &Model{Resolution: Resolution}
-	var made []*messages.Slice
+	made := make([]*messages.Slice, 0, 8)
 	for range 8 {
 		s := m.Slice(30)
 		s.Losses = []messages.Loss{{Source: "slicer", Kind: messages.LossClock, Span: s.Span}}
@@ -338,8 +357,9 @@ func testRelabel(t *testing.T, tier store.Tier) {
 	}
 }
 
-// testOverlap appends slices whose times lie over each other, as after a clock that was set back: both count.
-func testOverlap(t *testing.T, tier store.Tier) {
+// overlap appends slices whose times lie over each other, as after a clock that was set back: both count.
+func (c contract) overlap() {
+	t, tier := c.t, c.tier
 	fill(t, tier, 4)
 	appendAll(t, []*messages.Slice{
 		ones(4, Begin()), ones(5, Begin().Add(Resolution/2)), ones(6, Begin().Add(-time.Hour)),
@@ -362,7 +382,8 @@ func testOverlap(t *testing.T, tier store.Tier) {
 	}
 }
 
-func testCancel(t *testing.T, tier store.Tier) {
+func (c contract) cancel() {
+	t, tier := c.t, c.tier
 	fill(t, tier, 3)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
