@@ -1,0 +1,131 @@
+// Package replay writes recordings of what sources sent, reads them, and plays them as a source: in real
+// time, faster, or as fast as the shards take it. The format is drawn in docs/formats/recording.md.
+//
+// A played flow has the times of its recording, shifted so that the recording's CountsSince falls on that of
+// the running core: what was older than the recording then is older than the core's counting now, and
+// enters with a baseline.
+package replay
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"weir/sources"
+)
+
+// source plays one file. All but told belongs to the goroutine of Run.
+type source struct {
+	config *Config
+	core   sources.Core
+	place  *place
+	told   told
+}
+
+// place is how far a file was played. It belongs to the configuration and so outlives a source that
+// fails: the next one goes on behind the last update that was handed over, because none may count twice.
+type place struct {
+	// since is the CountsSince of the core that it is for.
+	since time.Time
+	// began is when this pass over the file began.
+	began time.Time
+	// pass counts the passes before this one, and shift is how long they were.
+	pass  int64
+	shift time.Duration
+	// frames and updates are how many batches of this pass, and how many updates of the batch after
+	// them, were handed over.
+	frames  uint64
+	updates int
+	// missed is how many batches of this pass were told as missing from the recording.
+	missed uint64
+}
+
+// Health tells how far the replay is.
+func (s *source) Health() sources.Health { return s.told.health() }
+
+// Run plays the file, then waits for ctx.
+func (s *source) Run(ctx context.Context, ready func()) error {
+	out := s.core.Out.Writer(sources.Wait)
+	if err := s.play(ctx, out, ready); err != nil && ctx.Err() == nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// play plays the file as often as it is asked to.
+func (s *source) play(ctx context.Context, out sources.Writer, ready func()) error {
+	for {
+		p, err := s.open()
+		if err != nil {
+			return err
+		}
+		ready()
+		ready = func() {}
+		err = p.play(ctx, out)
+		_ = p.file.Close()
+		if err != nil {
+			return err
+		}
+		s.told.passed()
+		if why := s.last(p); why != "" {
+			s.told.finish(why + p.cut)
+			s.core.Log.Info().Str("file", s.config.File).Msg(why + p.cut)
+			return nil
+		}
+		s.place.next(p.length(), s.config.Speed)
+	}
+}
+
+// last says why no other pass follows, or nothing. A pass without updates is the last one, because it would
+// be repeated without pause.
+func (s *source) last(p *pass) string {
+	switch {
+	case !s.config.Loop:
+		return "the recording was played to its end"
+	case p.updates == 0:
+		return "the recording holds no updates"
+	}
+	return ""
+}
+
+// open begins a pass over the file, or continues one.
+func (s *source) open() (*pass, error) {
+	file, err := os.Open(s.config.File)
+	if err != nil {
+		return nil, fmt.Errorf("open recording: %w", err)
+	}
+	r, err := NewReader(file)
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("%s: %w", s.config.File, err)
+	}
+	if s.place.began.IsZero() {
+		s.place.began = time.Now()
+	}
+	h := r.Header()
+	s.told.start()
+	s.core.Log.Info().Str("file", s.config.File).Time("recorded", h.Created).Str("version", h.Version).
+		Float64("speed", s.config.Speed).Int64("pass", s.place.pass).Uint64("behind", s.place.frames).
+		Msg("play a recording")
+	return &pass{source: s, file: file, reader: r, shift: newShift(&h, s.place)}, nil
+}
+
+// next goes back to the start of the file, for another pass that begins when one of this length ends.
+func (p *place) next(length time.Duration, speed float64) {
+	*p = place{
+		since: p.since,
+		began: p.began.Add(scale(length, speed)),
+		pass:  p.pass + 1,
+		shift: min(p.shift+length, maxShift),
+	}
+}
+
+// scale is how long a stretch of the recording takes to play.
+func scale(d time.Duration, speed float64) time.Duration {
+	if speed == 0 {
+		return 0
+	}
+	return time.Duration(min(float64(d)/speed, maxTime))
+}
