@@ -1,0 +1,5 @@
+//go:build !custom || sources || sources_replay
+
+package features
+
+import _ "weir/sources/replay" // Registers itself.
