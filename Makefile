@@ -50,6 +50,7 @@ fuzz: ## run each fuzz test for FUZZTIME=20s
 
 generate: ## make the Go files of the protobuf schemas anew
 	cd tools && $(GO) run ./protogen ../messages/weirpb
+	$(GO) test ./docs -update
 
 generate-check: ## fail if the generated files are not those of the schemas
 	cd tools && $(GO) run ./protogen -check ../messages/weirpb
