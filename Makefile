@@ -48,7 +48,7 @@ bench: ## run the benchmarks; BENCHTIME=5s, BENCH=regexp
 fuzz: ## run each fuzz test for FUZZTIME=20s
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz.sh
 
-generate: ## make the Go files of the protobuf schemas anew
+generate: ## make the Go files of the protobuf schemas and the lists in docs/ anew
 	cd tools && $(GO) run ./protogen ../messages/weirpb
 	$(GO) test ./docs -update
 
