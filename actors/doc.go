@@ -1,0 +1,61 @@
+// Package actors is the supervised tree: it runs sources, shards of live flows, the slicer and the memory
+// tier, each as an actor that is restarted when it panics. It is the only package that knows the actor
+// library; everybody else sees [System].
+//
+// # The tree
+//
+//	root ── tier/memory     puts the parts of slices together, the only writer of the tier
+//	     ├─ shard-0 … N-1   own the live flows, behind a gate each
+//	     ├─ slicer          closes slices
+//	     └─ source/NAME     makes a source and runs it
+//
+// A child that panics is restarted by the root after 100 ms, then twice that, and so on up to 30 s; when it
+// has run for 10 s the count begins anew. The root never gives up on a child. If the root itself fails,
+// [System.Fatal] tells, and the process must end.
+//
+// What must survive a panic lies outside the actor, in its seat: the flow table, the half-closed slice, the
+// slice that the tier has not taken yet, the credits. The message that made an actor panic is given to it
+// once more after the restart; if it fails again it is given up, and what was in it is told as loss.
+//
+// # Data
+//
+// Sources write updates into batches, one for each shard. A batch costs a credit of the shard's gate, which
+// has 64. Who posts takes the credit before; it comes back when the shard takes the batch out of its
+// mailbox. Control messages cost nothing. Whatever a writer has taken is delivered or told as loss: also what lies in
+// the writers of a source that has failed or was stopped.
+//
+// # Closing a slice
+//
+// See slicer.go for the machine. A round asks the pull sources that are ready for a snapshot, has the shards
+// flush their events, lets the computations settle rank by rank, and has the shards hand their rows to the
+// memory tier. Shards answer a flush behind all that was posted before, so that what they forwarded to
+// each other is in the slice too. The whole round has one deadline, half a slice unless configured, of which
+// each phase has its share; who misses it is told as loss of the kind late, and what he brings later is in a
+// later slice. If the memory tier does not take slices, the open one stays open after the third.
+//
+// # The clock
+//
+// Slices are spans of the wall clock, all of the same length, aligned to it; numbers of slices only grow.
+// At least once a second the slicer compares what the wall clock and a monotonic clock moved, and takes
+// a difference of more than 0.1 s (and a tenth of what passed, so that slewing is none) for a clock that
+// was set. All shards are told before the next snapshot is asked for, and the open slice tells it as loss of
+// the kind clock, because its label is not the time that it took. Then:
+//
+//   - Set forward, beyond the end of the open slice: it is closed at once with the label it has, and the next
+//     one is that which holds the new time.
+//   - Set back by no more than a slice: the open slice stays open until the clock has caught up.
+//   - Set back by more: the open slice is closed at once, and the next one is that which holds the new time.
+//     Its label, and later ones, may overlap those of older slices.
+//   - Suspend and resume: both clocks jump, nothing was set. The open slice, overdue, is closed at once
+//     and tells that it stayed open longer than its label says.
+//   - A clock that shows a time before 2025 was never set: a router that boots without one. Slices get
+//     the labels that it tells. When it is set for the first time, the memory tier moves the labels of all
+//     slices since the first such one by as much.
+//
+// # Draining
+//
+// [System.Drain] asks the pull sources once more, stops the sources and posts what they hold, closes the open
+// slice without asking anybody, and then stops shards, tier and root, each behind all that waits for it.
+// What a shard still applied after the last slice goes into one more slice. Each phase has a deadline; one
+// that misses it is told, and the drain goes on.
+package actors

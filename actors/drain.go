@@ -1,0 +1,179 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// The deadlines of a drain's phases. That of a closing round comes from the options.
+const (
+	drainSources = joinStop + deliverWait + time.Second
+	drainShards  = 5 * time.Second
+	drainTiers   = 10 * time.Second
+	drainRoot    = 2 * time.Second
+	drainTaps    = time.Second
+	drainMargin  = time.Second
+	hardStop     = 500 * time.Millisecond
+)
+
+// Drain ends everything in order, so that nothing that a source has posted is lost: the pull sources are
+// asked once more; the sources end and what they hold is posted; the open slice is closed; then shards,
+// tiers and the root stop. A phase that misses its deadline is told in the error and the next one begins.
+// When ctx is done, no phase waits any more.
+func (s *System) Drain(ctx context.Context) error {
+	s.drainOnce.Do(func() { s.drainErr = s.drain(ctx) })
+	return s.drainErr
+}
+
+func (s *System) drain(ctx context.Context) error {
+	if !s.running.Load() || s.draining.Swap(true) {
+		return nil
+	}
+	s.supervisor.hurry()
+	round := 2*s.opt.Deadline + drainMargin // A round may be at work already.
+	errs := []error{
+		s.order(ctx, "last snapshots", lastSnapshots, round),
+		s.stopSources(ctx),
+		s.order(ctx, "last slice", lastSlice, round),
+		s.stopAll(ctx, "slicer", drainMargin, s.slicer.cell),
+		s.stopShards(ctx),
+		s.poisonAll(ctx, "tiers", drainTiers, s.tier.cell),
+		s.stopRoot(ctx),
+	}
+	s.finish()
+	return errors.Join(errs...)
+}
+
+// order gives the slicer an order and waits until it is done.
+func (s *System) order(ctx context.Context, phase string, o order, patience time.Duration) error {
+	done := make(chan struct{}, 1)
+	s.send(s.slicer.cell, &giveOrder{order: o, done: done})
+	return s.await(ctx, phase, patience, done)
+}
+
+// await waits for a phase.
+func (s *System) await(ctx context.Context, phase string, patience time.Duration, done <-chan struct{}) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-s.root.stopped:
+		return fmt.Errorf("drain %s: %w", phase, errRootEnded)
+	case <-ctx.Done():
+		return fmt.Errorf("drain %s: %w", phase, ctx.Err())
+	case <-late.C:
+		return fmt.Errorf("drain %s: %w", phase, context.DeadlineExceeded)
+	}
+}
+
+// stopSources stops all at once: a stop reaches also an actor that waits to be restarted, and nothing in
+// its mailbox matters.
+func (s *System) stopSources(ctx context.Context) error {
+	cells := make([]*cell, len(s.sources))
+	for i, src := range s.sources {
+		cells[i] = src.cell
+	}
+	return s.stopAll(ctx, "sources", drainSources, cells...)
+}
+
+// stopShards lets the shards work off what waits for them. What then is left is told.
+func (s *System) stopShards(ctx context.Context) error {
+	cells := make([]*cell, len(s.shards))
+	for i, sh := range s.shards {
+		cells[i] = sh.cell
+	}
+	err := s.poisonAll(ctx, "shards", drainShards, cells...)
+	for _, sh := range s.shards {
+		sh.gate.close()
+		if n := sh.gate.level(); n > 0 {
+			err = errors.Join(err, fmt.Errorf("drain %s: %d batches lost", sh.name, n)) //nolint:err113 // Nobody acts on it.
+		}
+	}
+	return err
+}
+
+// poisonAll stops actors behind all that waits in their mailboxes. Those that miss the deadline are
+// stopped before it.
+func (s *System) poisonAll(ctx context.Context, phase string, patience time.Duration, cells ...*cell) error {
+	for _, c := range cells {
+		if pid := c.pid.Load(); pid != nil {
+			s.lib.Root.Poison(pid)
+		}
+	}
+	err := s.awaitAll(ctx, phase, patience, cells)
+	if err != nil {
+		return errors.Join(err, s.stopAll(context.WithoutCancel(ctx), phase, hardStop, cells...))
+	}
+	return nil
+}
+
+// stopAll stops actors at once.
+func (s *System) stopAll(ctx context.Context, phase string, patience time.Duration, cells ...*cell) error {
+	for _, c := range cells {
+		s.supervisor.leave(c.name)
+		if pid := c.pid.Load(); pid != nil {
+			s.lib.Root.Stop(pid)
+		}
+	}
+	return s.awaitAll(ctx, phase, patience, cells)
+}
+
+func (s *System) awaitAll(ctx context.Context, phase string, patience time.Duration, cells []*cell) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var errs []error
+	for _, c := range cells {
+		if c.pid.Load() == nil {
+			continue
+		}
+		if err := s.await(ctx, phase, patience, c.stopped); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stopRoot stops the root and with it all that still runs.
+func (s *System) stopRoot(ctx context.Context) error {
+	pid := s.root.pid.Load()
+	if pid == nil {
+		return nil
+	}
+	s.supervisor.close()
+	s.lib.Root.Stop(pid)
+	ctx, cancel := context.WithTimeout(ctx, drainRoot)
+	defer cancel()
+	select {
+	case <-s.root.stopped:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("drain root: %w", ctx.Err())
+	}
+}
+
+// finish ends what is beside the tree.
+func (s *System) finish() {
+	s.subs.close()
+	s.taps.close()
+	ended := make(chan struct{})
+	launch("taps", s.giveUp, func() {
+		defer close(ended)
+		s.taps.ended.Wait()
+	})
+	late := time.NewTimer(drainTaps)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+		s.opt.Log.Warn().Msg("a tap does not end")
+	}
+	s.pool.close()
+	s.lib.Shutdown()
+}
+
+var _ actor.SupervisorStrategy = (*supervisor)(nil)

@@ -1,0 +1,216 @@
+package actors
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+
+	"weir/flows"
+	"weir/messages"
+)
+
+// table is what a shard needs of its flow table.
+type table interface {
+	Apply(b *messages.Batch)
+	LearnAliases(m *messages.LearnAliases)
+	Close(c *messages.CloseSlice) *messages.SlicePart
+	ClockSet(m messages.ClockSet)
+	SetHome(h *flows.Home)
+	Stats() flows.Stats
+	// rescue makes a sound table of one that has panicked while it applied b, or did something else if
+	// b is nil.
+	rescue(b *messages.Batch) table
+}
+
+// flowTable is the real one.
+type flowTable struct{ *flows.Table }
+
+func (t flowTable) rescue(b *messages.Batch) table { return flowTable{t.Rescue(b)} }
+
+func newFlowTable(o flows.Options) table { return flowTable{flows.NewTable(o)} }
+
+// shardSeat is what a shard keeps over its restarts: the table lies here, and the actor only comes and
+// goes.
+type shardSeat struct {
+	*cell
+	index  int
+	gate   *gate
+	make   func(since time.Time) table
+	clock  Clock
+	log    zerolog.Logger
+	losses *lossBook
+	send   func(to *cell, m any)
+	// slicer and tier get the shard's answers.
+	slicer, tier *cell
+
+	// Only the actor's turn touches these.
+	table  table
+	began  time.Time       // when the table began to count
+	batch  *messages.Batch // being applied right now
+	closed uint64          // the last slice that was closed
+	dirty  bool            // something was applied since
+	failed bool            // the table has panicked and was not rescued yet
+
+	asked atomic.Bool // a reportStats is on its way
+	mu    sync.Mutex
+	stats flows.Stats // the last known
+}
+
+// setHome and reportStats are for shards.
+type (
+	setHome     struct{ home *flows.Home }
+	reportStats struct{ done chan<- struct{} } // with room for the answer
+)
+
+// shard is the actor that owns a part of the live flows.
+//
+// Receives Batch and LearnAliases, which cost a credit, FlushEvents, CloseSlice, ClockSet, setHome and
+// reportStats. Sends EventsFlushed to the slicer, SlicePart to the memory tier, and through its table
+// LearnAliases and Batch to other shards. Owns the batches it receives; the table belongs to the seat.
+type shard struct{ seat *shardSeat }
+
+func (a shard) start(actor.Context) {
+	if a.seat.failed {
+		a.seat.mend()
+	}
+}
+
+func (a shard) receive(_ actor.Context, m any) {
+	s := a.seat
+	switch m := m.(type) {
+	case *messages.Batch:
+		s.apply(m)
+	case *messages.LearnAliases:
+		s.table.LearnAliases(m)
+	case *messages.FlushEvents:
+		s.send(s.slicer, &messages.EventsFlushed{Seq: m.Seq, Shard: s.index})
+	case *messages.CloseSlice:
+		s.close(m)
+	case *messages.ClockSet:
+		s.table.ClockSet(*m)
+	case *setHome:
+		s.table.SetHome(m.home)
+	case *reportStats:
+		s.report(m)
+	}
+}
+
+func (s *shardSeat) apply(b *messages.Batch) {
+	s.dirty = true
+	s.batch = b
+	s.table.Apply(b)
+	s.batch = nil
+	s.settled() // Whoever gets the batch next may write into it.
+	b.Release()
+}
+
+// close closes a slice once, however often it is asked to.
+func (s *shardSeat) close(m *messages.CloseSlice) {
+	if m.Seq <= s.closed {
+		return
+	}
+	part := s.table.Close(m)
+	s.closed, s.dirty = m.Seq, false
+	s.send(s.tier, part)
+}
+
+func (s *shardSeat) report(m *reportStats) {
+	st := s.table.Stats()
+	s.mu.Lock()
+	s.stats = st
+	s.mu.Unlock()
+	s.asked.Store(false)
+	m.done <- struct{}{}
+}
+
+// mend makes a sound table after a panic. What cannot be saved is told.
+func (s *shardSeat) mend() {
+	b := s.batch
+	s.batch, s.failed = nil, false
+	if b != nil {
+		s.settled()
+		defer b.Release()
+	}
+	err := s.rescue(b)
+	if err == nil {
+		return
+	}
+	s.log.Error().Err(err).Msg("the rest of a batch is lost")
+	if b != nil {
+		s.lose(uint64(len(b.Updates)), "updates could not be applied; see the log", s.clock.Now())
+		if err = s.rescue(nil); err == nil {
+			return
+		}
+	}
+	s.log.Error().Err(err).Msg("the flow table is lost")
+	now := s.clock.Now()
+	s.lose(0, "the flow table was lost; what live flows moved since the last slice is missing", s.began)
+	s.table, s.began = s.make(now), now
+}
+
+func (s *shardSeat) rescue(b *messages.Batch) error {
+	return protect("rescue", func() { s.table = s.table.rescue(b) })
+}
+
+func (s *shardSeat) lose(count uint64, detail string, since time.Time) {
+	s.losses.add(messages.Loss{
+		Source: s.name, Kind: messages.LossRestart, Count: count, Detail: detail,
+		Span: messages.Span{Start: since, End: s.clock.Now()},
+	})
+}
+
+// giveUp tells what is lost with a message that could not be handled.
+func (a shard) giveUp(m any) {
+	s := a.seat
+	switch m := m.(type) {
+	case *messages.Batch:
+		s.lose(uint64(len(m.Updates)), "updates could not be applied; see the log", s.clock.Now())
+		s.batch = nil
+	case *messages.CloseSlice:
+		s.dirty = true // The rows stay in the table for the next slice, or for the end.
+	}
+}
+
+func (a shard) halt() { a.seat.failed = true }
+
+// release hands over what was applied after the last slice, before the memory tier stops.
+func (a shard) release(_ actor.Context, last bool) {
+	s := a.seat
+	if !last {
+		return
+	}
+	s.gate.close()
+	if s.failed {
+		s.mend()
+	}
+	if !s.dirty {
+		return
+	}
+	now := s.clock.Now()
+	part := s.table.Close(&messages.CloseSlice{Seq: s.closed + 1, Span: messages.Span{Start: now, End: now}})
+	s.closed, s.dirty = part.Seq, false
+	s.send(s.tier, part)
+}
+
+// status gives the last known numbers, after it has waited a moment for newer ones.
+func (s *shardSeat) status(fresh bool) ShardStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ShardStatus{
+		Shard: s.index, Fresh: fresh, Flows: s.stats, Waiting: s.gate.level(), Window: gateWindow,
+		Waited: s.gate.waited.Load(), Refused: s.gate.refused.Load(),
+	}
+}
+
+// forward is how a table sends to other shards: it must not wait, or two shards could wait for each
+// other.
+func forward(ports []port, to int, m any) bool {
+	if to < 0 || to >= len(ports) || !ports[to].gate.try() {
+		return false
+	}
+	ports[to].post(m)
+	return true
+}

@@ -1,0 +1,170 @@
+package actors
+
+import (
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"weir/messages"
+)
+
+// slicerSeat is what the slicer's actor keeps over its restarts. It is the slicer's ports.
+type slicerSeat struct {
+	*cell
+	machine *slicer
+	clock   Clock
+	sources []*sourceSeat
+	shards  []*cell
+	tier    *cell
+	book    *lossBook
+	send    func(to *cell, m any)
+
+	// Only the actor's turn touches these.
+	waiting map[order]chan<- struct{} // who waits for an order
+	timer   *time.Timer
+	turn    uint64 // numbers the timers, so that an old one means nothing
+	failed  bool
+
+	mu     sync.Mutex
+	status SlicerStatus
+}
+
+// tickSlicer and giveOrder are for the slicer.
+type (
+	tickSlicer struct{ turn uint64 }
+	giveOrder  struct {
+		order order
+		done  chan<- struct{} // with room for the answer
+	}
+)
+
+// slicerActor closes slices.
+//
+// Receives tickSlicer from its timer, giveOrder from a drain, SnapshotTaken, EventsFlushed, Settled and
+// sliceDone. Sends takeSnapshot to sources, FlushEvents, CloseSlice and ClockSet to shards, SealSlice and
+// relabelSlices to the memory tier. Owns nothing: the state machine belongs to the seat.
+type slicerActor struct{ seat *slicerSeat }
+
+func (a slicerActor) start(actor.Context) {
+	s := a.seat
+	now := readClock(s.clock)
+	if s.failed {
+		s.failed = false
+		s.machine.resume(now)
+	}
+	s.machine.tick(now)
+	s.after()
+}
+
+func (a slicerActor) receive(_ actor.Context, m any) {
+	s := a.seat
+	now := readClock(s.clock)
+	switch m := m.(type) {
+	case *tickSlicer:
+		if m.turn != s.turn {
+			return
+		}
+		s.machine.tick(now)
+	case *giveOrder:
+		s.waiting[m.order] = m.done
+		s.machine.obey(m.order, now)
+	case *messages.SnapshotTaken:
+		s.machine.snapshotTaken(m, now)
+	case *messages.EventsFlushed:
+		s.machine.eventsFlushed(m, now)
+	case *messages.Settled:
+		s.machine.settled(m, now)
+	case *sliceDone:
+		s.machine.sliceClosed(m.seq, m.slice, now)
+	}
+	s.after()
+}
+
+// after sets the timer and shows what is.
+func (s *slicerSeat) after() {
+	s.stopTimer()
+	turn := s.turn
+	wait := s.machine.next(readClock(s.clock))
+	s.timer = later(wait, func(*crash) {}, func() { s.send(s.cell, &tickSlicer{turn: turn}) })
+	s.mu.Lock()
+	s.status = s.machine.status()
+	s.mu.Unlock()
+}
+
+func (s *slicerSeat) stopTimer() {
+	s.turn++
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
+
+func (slicerActor) giveUp(any) {} // Whatever it was, the deadline of the round makes up for it.
+
+func (a slicerActor) halt() {
+	a.seat.failed = true
+	a.seat.stopTimer()
+}
+
+func (a slicerActor) release(actor.Context, bool) { a.seat.stopTimer() }
+
+// snapshotOf is the slicer's status as it was after the last message.
+func (s *slicerSeat) snapshotOf() SlicerStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *slicerSeat) pullers() []string {
+	var names []string
+	for _, src := range s.sources {
+		if src.canBeAsked() {
+			names = append(names, src.spec.Name)
+		}
+	}
+	return names
+}
+
+func (s *slicerSeat) snapshot(source string, req messages.SnapshotRequest, patience time.Duration) {
+	for _, src := range s.sources {
+		if src.spec.Name == source {
+			s.send(src.cell, &takeSnapshot{req: req, patience: patience})
+		}
+	}
+}
+
+func (s *slicerSeat) flush(shard int, m *messages.FlushEvents) { s.send(s.shards[shard], m) }
+
+// settle has nobody to tell as long as there are no computations: the ranks are empty.
+func (*slicerSeat) settle(string, *messages.Settle) {}
+
+func (s *slicerSeat) closeSlice(shard int, m *messages.CloseSlice) { s.send(s.shards[shard], m) }
+
+func (s *slicerSeat) seal(m *messages.SealSlice) { s.send(s.tier, m) }
+
+func (s *slicerSeat) relabel(m *relabelSlices) { s.send(s.tier, m) }
+
+func (s *slicerSeat) clockSet(m messages.ClockSet) {
+	for _, c := range s.shards {
+		s.send(c, &m)
+	}
+}
+
+func (s *slicerSeat) losses(now time.Time) (all []messages.Loss, down bool) {
+	all = s.book.take()
+	for _, src := range s.sources {
+		loss, lost, isDown := src.presence.take(src.spec.Name, now)
+		if lost {
+			all = append(all, loss)
+		}
+		down = down || isDown
+	}
+	return all, down
+}
+
+func (s *slicerSeat) done(o order) {
+	if c := s.waiting[o]; c != nil {
+		delete(s.waiting, o)
+		c <- struct{}{}
+	}
+}

@@ -1,0 +1,180 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"weir/flows"
+	"weir/messages"
+	"weir/sources"
+	"weir/store"
+)
+
+// Status is how everything goes.
+type Status struct {
+	// Started is when the program began, CountsSince from when on traffic is counted.
+	Started     time.Time `json:"started"`
+	CountsSince time.Time `json:"counts_since"`
+	// Draining is set once the program is about to end.
+	Draining bool           `json:"draining"`
+	Actors   []ActorStatus  `json:"actors"`
+	Sources  []SourceStatus `json:"sources"`
+	Shards   []ShardStatus  `json:"shards"`
+	Slicer   SlicerStatus   `json:"slicer"`
+	// Tiers say what they hold.
+	Tiers []store.Coverage `json:"tiers"`
+	// DeadLetters counts messages to actors that were gone.
+	DeadLetters uint64 `json:"dead_letters_total"`
+	// Losses counts the losses that were told, of whatever extent.
+	Losses uint64 `json:"losses_total"`
+}
+
+// ActorStatus is how one actor is.
+type ActorStatus struct {
+	Name string `json:"name"`
+	// State is starting, running, backing-off, stopping or stopped, since Since.
+	State string    `json:"state"`
+	Since time.Time `json:"since"`
+	// Failures counts since the program began.
+	Failures  uint64 `json:"failures_total"`
+	LastError string `json:"last_error,omitempty"`
+	// LastFailure is when that was; zero if never.
+	LastFailure time.Time `json:"last_failure,omitzero"`
+}
+
+// SourceStatus is how one source is.
+type SourceStatus struct {
+	Name string `json:"name"`
+	// Ready says that it is able to deliver, Pull that it can be asked for snapshots.
+	Ready bool `json:"ready"`
+	Pull  bool `json:"pull"`
+	// State and Detail are in the source's own words.
+	State   sources.State  `json:"state"`
+	Detail  string         `json:"detail,omitempty"`
+	Metrics []MetricStatus `json:"metrics"`
+	// Batches and Updates count what it posted.
+	Batches uint64 `json:"batches_total"`
+	Updates uint64 `json:"updates_total"`
+	// ShedBatches and ShedUpdates count what it dropped for want of credit.
+	ShedBatches uint64 `json:"shed_batches_total"`
+	ShedUpdates uint64 `json:"shed_updates_total"`
+	// Backlog is how many batches wait for credit.
+	Backlog int64 `json:"backlog"`
+}
+
+// MetricStatus is a number of a source's own.
+type MetricStatus struct {
+	Name  string  `json:"name"`
+	Help  string  `json:"help"`
+	Gauge bool    `json:"gauge"`
+	Value float64 `json:"value"`
+}
+
+func metricsOf(ms []sources.Metric) []MetricStatus {
+	out := make([]MetricStatus, 0, len(ms))
+	for _, m := range ms {
+		out = append(out, MetricStatus(m))
+	}
+	return out
+}
+
+// ShardStatus is how one shard is.
+type ShardStatus struct {
+	Shard int `json:"shard"`
+	// Flows are the numbers of its table; Fresh says that they are of now.
+	Flows flows.Stats `json:"flows"`
+	Fresh bool        `json:"fresh"`
+	// Waiting is how many batches wait before it, of at most Window.
+	Waiting int `json:"waiting"`
+	Window  int `json:"window"`
+	// Waited counts how often somebody had to wait for credit, Refused how often somebody got none.
+	Waited  uint64 `json:"waited_total"`
+	Refused uint64 `json:"refused_total"`
+}
+
+// SlicerStatus is how the closing of slices goes.
+type SlicerStatus struct {
+	// Seq is the number of the open slice and Open its label.
+	Seq  uint64 `json:"seq"`
+	Open Period `json:"open"`
+	// Closing is set while a slice is being closed.
+	Closing bool `json:"closing"`
+	// LastClosed is the label of the slice that was published last, LastRound how many seconds the closing
+	// of a slice took last.
+	LastClosed Period  `json:"last_closed,omitzero"`
+	LastRound  float64 `json:"last_round_seconds"`
+	// Closed counts published slices, Incomplete those without some participant, Failed those that the
+	// memory tier could not take.
+	Closed     uint64 `json:"closed_total"`
+	Incomplete uint64 `json:"incomplete_total"`
+	Failed     uint64 `json:"failed_total"`
+	// Late counts participants that missed a deadline, LateAnswers answers that came after it.
+	Late        uint64 `json:"late_total"`
+	LateAnswers uint64 `json:"late_answers_total"`
+	// Unpublished is how many closed slices the memory tier has not taken yet.
+	Unpublished uint64 `json:"unpublished"`
+	// ClockJumps counts how often the wall clock was set; ClockUnset says that it never was right yet.
+	ClockJumps uint64 `json:"clock_jumps_total"`
+	ClockUnset bool   `json:"clock_unset"`
+}
+
+// Period is a span of time, from Start until before End.
+type Period struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
+
+func periodOf(s messages.Span) Period { return Period(s) }
+
+// statusPatience is how long a status waits for fresh numbers of the shards.
+const statusPatience = 100 * time.Millisecond
+
+// Status tells how everything goes. It may be called from any goroutine, at any time.
+func (s *System) Status() Status {
+	st := Status{
+		Draining: s.draining.Load(), Actors: s.board.list(), Losses: s.losses.count(),
+		Sources: []SourceStatus{}, Shards: []ShardStatus{}, Tiers: []store.Coverage{},
+	}
+	for _, t := range s.opt.Tiers {
+		_ = protect("coverage", func() { st.Tiers = append(st.Tiers, t.Coverage()) })
+	}
+	if !s.running.Load() {
+		return st
+	}
+	st.Started, st.CountsSince, st.DeadLetters = s.started, s.started, s.lib.deadLetters.Load()
+	st.Slicer = s.slicer.snapshotOf()
+	for _, src := range s.sources {
+		st.Sources = append(st.Sources, src.status())
+	}
+	fresh := s.refresh()
+	for i, sh := range s.shards {
+		st.Shards = append(st.Shards, sh.status(fresh[i]))
+	}
+	return st
+}
+
+// refresh asks all shards for their numbers and waits for them a moment.
+func (s *System) refresh() (fresh []bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
+	defer cancel()
+	fresh = make([]bool, len(s.shards))
+	answers := make([]chan struct{}, len(s.shards))
+	for i, sh := range s.shards {
+		// Only one question may be under way, since a shard that waits to be restarted answers none.
+		if !sh.gone() && !sh.asked.Swap(true) {
+			answers[i] = make(chan struct{}, 1)
+			s.send(sh.cell, &reportStats{done: answers[i]})
+		}
+	}
+	for i, c := range answers {
+		if c == nil {
+			continue
+		}
+		select {
+		case <-c:
+			fresh[i] = true
+		case <-ctx.Done():
+		}
+	}
+	return fresh
+}
