@@ -148,7 +148,7 @@ func (t *Table) applyToAlias(b *messages.Batch, u *messages.Update) {
 	if swapped {
 		v.Counters[0], v.Counters[1] = v.Counters[1], v.Counters[0]
 	}
-	t.book(n, e, &v)
+	t.book(n, e, &v, false)
 	if tags := b.TagsOf(u); len(tags) > 0 {
 		e.tags = t.tags.merge(e.tags, turn(tags, swapped))
 	}

@@ -68,7 +68,7 @@ func (f *folded) remove(n uint32) {
 }
 
 // bookFolded books an update of a flow that was folded; false if it was not.
-func (t *Table) bookFolded(u *messages.Update, src uint8) bool {
+func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) bool {
 	if t.folded.used() == 0 || tagsOnly(u) {
 		return false
 	}
@@ -77,7 +77,7 @@ func (t *Table) bookFolded(u *messages.Update, src uint8) bool {
 		return false
 	}
 	f := &t.folded.flows[n-1]
-	a := account{last: &f.last, flags: &f.flags, source: src}
+	a := account{last: &f.last, flags: &f.flags, source: src, stale: outdated(b, f.seen)}
 	moved, started := t.owed(&a, u), t.starts(&a, u)
 	ended := u.Status == messages.Ended && !a.is(flagEndTold)
 	up := 0

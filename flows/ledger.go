@@ -12,6 +12,7 @@ import "weir/messages"
 //     repetitions of it.
 //  5. A live incarnation whose counters go back was zeroed by another program, and counts from zero.
 //     Where starts are unknown it is taken for a new incarnation that got the same id.
+//     A record of a snapshot that is older than what was heard since takes nothing back.
 //  6. An incarnation that is missing from several snapshots is in limbo: it counts as ended, and goes
 //     on from where it was if it is heard of again.
 
@@ -21,23 +22,30 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	if n == 0 && tagsOnly(u) {
 		n = newest
 	}
-	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(u, src)) {
+	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(b, u, src)) {
 		return
 	}
 	if n != 0 && t.reborn(b, u, t.arena.at(n)) {
 		n = 0
 	}
+	stale := false
 	if n != 0 {
+		stale = outdated(b, t.arena.at(n).seen)
 		t.confirm(b, u, t.arena.at(n))
 	} else if n = t.admit(b, u, src); n == 0 {
 		t.refuse(u, src)
 		return
 	}
 	e := t.arena.at(n)
-	t.book(n, e, u)
+	t.book(n, e, u, stale)
 	if tags := b.TagsOf(u); len(tags) > 0 {
 		e.tags = t.tags.merge(e.tags, tags)
 	}
+}
+
+// outdated says whether a batch belongs to a snapshot that is older than what was seen of a flow since.
+func outdated(b *messages.Batch, seen uint16) bool {
+	return b.Snapshot != 0 && since(seen, uint16(b.Snapshot)) > 0 //nolint:gosec // Wraps on purpose.
 }
 
 // tagsOnly says whether an update says nothing of the life of a flow.
@@ -67,11 +75,11 @@ func beyond(c, o *[2]messages.Counter) bool {
 
 // book puts what an update brings into the open slice. Between the change of the row and that of the
 // entry nothing can panic, so that no byte is booked twice when a table is rescued.
-func (t *Table) book(n uint32, e *entry, u *messages.Update) {
+func (t *Table) book(n uint32, e *entry, u *messages.Update, stale bool) {
 	if e.is(flagAnnounced) {
 		return
 	}
-	account := account{last: &e.last, flags: &e.flags, source: e.source}
+	account := account{last: &e.last, flags: &e.flags, source: e.source, stale: stale}
 	moved := t.owed(&account, u)
 	started := t.starts(&account, u)
 	ended := u.Status == messages.Ended && !e.is(flagEndTold)
@@ -100,6 +108,8 @@ type account struct {
 	last   *[2]messages.Counter
 	flags  *entryFlags
 	source uint8
+	// stale says that the update is older than last: it can bring nothing new, and takes nothing back.
+	stale bool
 }
 
 func (a *account) is(f entryFlags) bool { return *a.flags&f != 0 }
@@ -113,7 +123,7 @@ func (t *Table) owed(a *account, u *messages.Update) (d [2]messages.Counter) {
 		return d
 	case !a.is(flagCounted):
 		return t.first(a, u)
-	case !a.is(flagEnded) && beyond(a.last, &u.Counters):
+	case !a.is(flagEnded) && !a.stale && beyond(a.last, &u.Counters):
 		t.wentBack(u)
 		return u.Counters
 	}
@@ -174,7 +184,7 @@ func (t *Table) starts(a *account, u *messages.Update) bool {
 func (a *account) settle(u *messages.Update) {
 	*a.flags |= flagStartTold
 	if u.Kind == messages.Absolute {
-		if a.is(flagEnded) {
+		if a.is(flagEnded) || a.stale {
 			a.last[0] = furthest(a.last[0], u.Counters[0])
 			a.last[1] = furthest(a.last[1], u.Counters[1])
 		} else {

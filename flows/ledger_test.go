@@ -209,3 +209,18 @@ func TestDeltasAddUp(t *testing.T) {
 	b.events(ended(u))
 	want(t, b.close(), 100, 10, 0, 1)
 }
+
+func TestARecordOfAnOlderSnapshotTakesNothingBack(t *testing.T) {
+	b := newBench(t, nil)
+	old := batch(b.seq, flowOf(client, server, time.Second, 500, 0)) // Read now, posted late.
+	b.close()
+	b.snapshot(flowOf(client, server, time.Second, 1000, 0))
+	b.tab.Apply(old)
+	p := b.close()
+	want(t, p, 1000, 0, 1, 0)
+	b.snapshot(flowOf(client, server, time.Second, 1100, 0))
+	want(t, b.close(), 100, 0, 0, 0)
+	if len(p.Losses) != 0 {
+		t.Errorf("losses %v", p.Losses)
+	}
+}
