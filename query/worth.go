@@ -1,0 +1,142 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"weir/messages"
+	"weir/store"
+)
+
+// answer makes the answer of what the tiers found.
+func (p *plan) answer(sum *store.Partial) *Answer {
+	a := &Answer{
+		Columns: p.columns(), Range: sum.Covered, Asked: p.asked, Resolution: sum.Resolution,
+		Step: p.request.Step, Notes: p.notes, Loss: sum.Losses, SlicesRead: sum.Slices, RowsRead: sum.Rows,
+	}
+	if sum.Slices > 0 {
+		for _, l := range p.lines(sum) {
+			a.Rows = append(a.Rows, p.row(&l))
+		}
+	}
+	a.Why = p.why(sum)
+	a.Exact = len(a.Why) == 0
+	a.Notes = append(a.Notes, p.reach(sum.Covered, sum.Resolution)...)
+	return a
+}
+
+// columns lists what the cells of a row are.
+func (p *plan) columns() []Column {
+	var cs []Column
+	if p.request.Step > 0 {
+		cs = append(cs, Column{Name: "time", Type: "time"})
+	}
+	for _, c := range p.request.By {
+		cs = append(cs, Column{Name: c.Name, Type: c.Type, Unit: c.Unit})
+	}
+	for _, m := range measures {
+		cs = append(cs, Column{Name: m.name, Type: "integer", Unit: m.unit, Measure: true})
+	}
+	return cs
+}
+
+// row makes the cells of a line.
+func (p *plan) row(l *line) []Cell {
+	row := make([]Cell, 0, 1+len(p.request.By)+len(measures))
+	if p.request.Step > 0 {
+		row = append(row, Cell{Kind: CellTime, Time: p.stepStart(l.step)})
+	}
+	for i, c := range p.request.By {
+		switch {
+		case l.other:
+			row = append(row, Cell{Kind: CellOther})
+		case l.cells[i] == "":
+			row = append(row, Cell{Kind: CellNone})
+		default:
+			row = append(row, Cell{Kind: CellText, Text: c.FormatCell(l.cells[i])})
+		}
+	}
+	for _, m := range measures {
+		row = append(row, Cell{Kind: CellNumber, Number: m.of(&l.sums)})
+	}
+	return row
+}
+
+// why says what the rows may lack, in sentences; nothing means that they are exact.
+func (p *plan) why(sum *store.Partial) []string {
+	if sum.Slices == 0 {
+		return []string{"Nothing is kept of this time."}
+	}
+	var why []string
+	if s := p.whyFolded(sum.Other); s != "" {
+		why = append(why, s)
+	}
+	if len(sum.Overflow) > 0 {
+		why = append(why, fmt.Sprintf("There are more than %d groups: the rest is summed in (other), and a group "+
+			"that moved much may be in it.", p.request.MaxGroups))
+	}
+	if sum.Incomplete > 0 {
+		why = append(why, fmt.Sprintf("%d of %d slices closed before every part had answered: what came late counts "+
+			"in a later slice.", sum.Incomplete, sum.Slices))
+	}
+	for _, l := range sum.Losses {
+		if l.Kind != messages.LossFolded {
+			why = append(why, describe(&l))
+		}
+	}
+	return why
+}
+
+// whyFolded tells of the rows that have no columns, unless nobody asked for columns.
+func (p *plan) whyFolded(other map[int]messages.Totals) string {
+	var t messages.Totals
+	for _, step := range other {
+		t.Add(step)
+	}
+	if t == (messages.Totals{}) {
+		return ""
+	}
+	what := fmt.Sprintf("%d rows with %d bytes had lost their columns to a memory budget", t.Rows,
+		t.Up.Bytes+t.Down.Bytes)
+	switch {
+	case p.request.Filter != nil:
+		return what + ": the filter could not be tried on them, and they do not count in any row."
+	case len(p.request.By) > 0:
+		return what + ": they count in (other) alone."
+	}
+	return ""
+}
+
+// describe says a loss in one sentence.
+func describe(l *messages.Loss) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", l.Source, l.Kind)
+	if l.Count > 0 {
+		fmt.Fprintf(&b, ", %d times", l.Count)
+	}
+	if l.Bytes > 0 {
+		fmt.Fprintf(&b, ", %d bytes", l.Bytes)
+	}
+	if l.Detail != "" {
+		b.WriteString(": " + strings.TrimSuffix(l.Detail, "."))
+	}
+	b.WriteByte('.')
+	return b.String()
+}
+
+// reach says where the range that was asked for goes beyond what is kept.
+func (p *plan) reach(covered messages.Span, resolution time.Duration) []string {
+	if covered == (messages.Span{}) {
+		return nil
+	}
+	var notes []string
+	if covered.Start.After(p.asked.Start) {
+		notes = append(notes, fmt.Sprintf("Nothing is kept from before %s.", stamp(covered.Start.In(p.location))))
+	}
+	// The open slice, and one that is just closing, are not missing.
+	if p.asked.End.Sub(covered.End) > 3*resolution {
+		notes = append(notes, fmt.Sprintf("Nothing is kept from after %s.", stamp(covered.End.In(p.location))))
+	}
+	return notes
+}
