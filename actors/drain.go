@@ -30,9 +30,10 @@ func (s *System) Drain(ctx context.Context) error {
 }
 
 func (s *System) drain(ctx context.Context) error {
-	if !s.running.Load() || s.draining.Swap(true) {
+	if !s.running.Load() {
 		return nil
 	}
+	s.draining.Store(true)
 	s.supervisor.hurry()
 	round := 2*s.opt.Deadline + drainMargin // A round may be at work already.
 	errs := []error{

@@ -22,9 +22,9 @@ type port struct {
 
 // flux counts what one source posted, over all its incarnations.
 type flux struct {
-	batches, updates     atomic.Uint64
-	shedBatches, shed    atomic.Uint64
-	backlogged           atomic.Int64 // batches that wait in backlogs now
+	batches, updates  atomic.Uint64
+	shedBatches, shed atomic.Uint64
+	backlogged        atomic.Int64 // batches that wait in backlogs now
 }
 
 // route is what all outlets share.

@@ -70,9 +70,9 @@ type slicer struct {
 
 	round    *round
 	order    order
-	ordered  bool                     // the order waits for the round to end
-	draining bool                     // no more routine
-	kept     *round                   // the last snapshots, for the last slice
+	ordered  bool   // the order waits for the round to end
+	draining bool   // no more routine
+	kept     *round // the last snapshots, for the last slice
 
 	clock     reading // the last one
 	unset     bool    // the clock was never set

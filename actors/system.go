@@ -136,8 +136,9 @@ func (s *System) start(ctx context.Context) error {
 	}
 	if err != nil {
 		s.draining.Store(true)
-		s.stopRoot(context.WithoutCancel(ctx))
+		err = errors.Join(err, s.stopRoot(context.WithoutCancel(ctx)))
 		s.finish()
+		s.running.Store(false)
 	}
 	return err
 }
