@@ -1,0 +1,79 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"weir/query"
+)
+
+// ProtobufType is the media type of answers as weir.v1.QueryAnswer.
+const ProtobufType = "application/x-protobuf"
+
+// query answers a question in this goroutine; it ends when the client goes away.
+func (s *Server) query(w http.ResponseWriter, r *http.Request) {
+	q, err := query.ParseQuestion(r.URL.Query().Get, s.now(), time.Local) //nolint:gosmopolitan // The user's own time.
+	if err != nil {
+		fail(w, http.StatusBadRequest, err)
+		return
+	}
+	if !s.take(w, s.queries, "queries") {
+		return
+	}
+	defer func() { <-s.queries }()
+	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
+	defer cancel()
+	a, err := query.Ask(ctx, s.core.Tiers(), q, s.now())
+	var mistake *query.Error
+	switch {
+	case err == nil:
+		s.answer(w, r, a)
+	case errors.As(err, &mistake):
+		fail(w, http.StatusBadRequest, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		fail(w, http.StatusGatewayTimeout, errors.New("the query took longer than a minute: ask for less"))
+	case r.Context().Err() != nil: // Nobody is there to be told.
+	default:
+		s.log.Error().Err(err).Msg("a query failed")
+		fail(w, http.StatusInternalServerError, err)
+	}
+}
+
+// position gives the place in the filter that an error is about.
+func position(err error) *int {
+	var mistake *query.Error
+	if errors.As(err, &mistake) && mistake.Part == "filter" && mistake.Column > 0 {
+		return &mistake.Offset
+	}
+	return nil
+}
+
+// wantsProtobuf says in which form the client takes the answer.
+func wantsProtobuf(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), ProtobufType)
+}
+
+// answer writes an answer in the form that the client takes.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *query.Answer) {
+	if !wantsProtobuf(r) {
+		w.Header().Set("Content-Type", jsonType)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		// The client may be gone, and nobody else could be told.
+		_ = query.WriteJSON(w, a, query.Style{Location: time.Local}) //nolint:gosmopolitan // The user's own time.
+		return
+	}
+	data, err := proto.Marshal(query.ToProto(a))
+	if err != nil {
+		s.log.Error().Err(err).Msg("an answer has no protobuf form")
+		fail(w, http.StatusInternalServerError, err)
+		return
+	}
+	w.Header().Set("Content-Type", ProtobufType)
+	_, _ = w.Write(data) // Likewise.
+}

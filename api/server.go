@@ -1,0 +1,227 @@
+// Package api answers over HTTP, on a unix socket and, if asked for, on a TCP address:
+//
+//	GET /v1/query    an answer about the past: filter, by, step, last or from and to, top
+//	GET /v1/status   how the daemon and its parts are
+//	GET /v1/record   what the sources send from now on, as a recording, until the client goes away
+//	GET /metrics     counters in the text format of Prometheus
+//
+// An error is a JSON object {"error": …} with a 4xx or 5xx status; "position" is added if it is about a
+// place in the filter. There is no way to change anything.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
+
+	"weir/actors"
+	"weir/messages"
+	"weir/store"
+)
+
+// Core is what the API needs of the running daemon.
+type Core interface {
+	// Tiers are what queries ask.
+	Tiers() []store.Tier
+	// Status tells how all parts are.
+	Status() actors.Status
+	// Tap gives f every batch that sources post, until ctx is done.
+	Tap(ctx context.Context, f func(*messages.Batch)) (dropped func() uint64)
+}
+
+// Options say what the server needs.
+type Options struct {
+	Core Core
+	Log  zerolog.Logger
+	// Version and Slice are told in recordings.
+	Version string
+	Slice   time.Duration
+	// Now is the clock; nil is the system's.
+	Now func() time.Time
+}
+
+// Bounds of what clients can ask for.
+const (
+	// maxConnections is for one listener, so that those on TCP cannot lock out the unix socket.
+	maxConnections = 128
+	maxQueries     = 8
+	maxRecordings  = 2
+	maxHeader      = 64 << 10
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = time.Minute
+	// queryTimeout bounds the work on one question, writeTimeout that and the answer.
+	queryTimeout = time.Minute
+	writeTimeout = 2 * time.Minute
+)
+
+// Server answers. New makes it; Serve may be called once for each listener.
+type Server struct {
+	core    Core
+	log     zerolog.Logger
+	version string
+	slice   time.Duration
+	now     func() time.Time
+
+	http http.Server
+	// queries and recordings hold a place for each that runs.
+	queries, recordings chan struct{}
+	// stopping is closed when the server is about to end, so that recordings end properly.
+	stopping chan struct{}
+	stop     sync.Once
+	counts   counts
+}
+
+// New makes a server.
+func New(o Options) *Server {
+	s := &Server{
+		core: o.Core, log: o.Log, version: o.Version, slice: o.Slice, now: o.Now,
+		queries: make(chan struct{}, maxQueries), recordings: make(chan struct{}, maxRecordings),
+		stopping: make(chan struct{}),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.http = http.Server{
+		Handler: s.Handler(), MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
+	}
+	return s
+}
+
+// Handler routes requests.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/query", s.query)
+	mux.HandleFunc("GET /v1/status", s.status)
+	mux.HandleFunc("GET /v1/record", s.record)
+	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		known := r.Method == http.MethodGet
+		if !known {
+			fail(w, http.StatusMethodNotAllowed, errors.New("only GET is answered"))
+			return
+		}
+		fail(w, http.StatusNotFound, errors.New("there are /v1/query, /v1/status, /v1/record and /metrics"))
+	})
+	return s.guard(mux)
+}
+
+// Serve answers on a listener until Shutdown; then it returns nil.
+func (s *Server) Serve(l net.Listener) error {
+	err := s.http.Serve(netutil.LimitListener(l, maxConnections))
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve: %w", err)
+}
+
+// Shutdown lets running requests end until ctx is done, then cuts them off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop.Do(func() { close(s.stopping) })
+	if err := s.http.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("shut down: %w", err), s.http.Close())
+	}
+	return nil
+}
+
+// guard counts requests, keeps panics from reaching others, and refuses what a web page sent.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.counts.requests.Add(1)
+		defer func() {
+			if p := recover(); p != nil {
+				s.recovered(w, r, p)
+			}
+		}()
+		if !hostAllowed(r) {
+			fail(w, http.StatusForbidden, fmt.Errorf("%q is not a name of this machine's loopback", r.Host))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recovered tells of a panic and ends the connection, since part of an answer may be out already.
+func (s *Server) recovered(w http.ResponseWriter, r *http.Request, p any) {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	s.counts.panics.Add(1)
+	s.log.Error().Str("path", r.URL.Path).Str("stack", string(debug.Stack())).Msgf("a request panicked: %v", p)
+	w.Header().Set("Connection", "close")
+	fail(w, http.StatusInternalServerError, errors.New("the request failed inside; the log has the details"))
+}
+
+// hostAllowed keeps a web page from reading the loopback under a name of its own that it lets point there.
+func hostAllowed(r *http.Request) bool {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if !ok || !local.IP.IsLoopback() {
+		return true
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.IsLoopback()
+}
+
+// take takes a place if there is one; the caller gives it back by receiving. Else the client is told to come
+// again.
+func (s *Server) take(w http.ResponseWriter, places chan struct{}, what string) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		s.counts.refused.Add(1)
+		w.Header().Set("Retry-After", "1")
+		fail(w, http.StatusServiceUnavailable, fmt.Errorf("%d %s are running already: try again", cap(places), what))
+		return false
+	}
+}
+
+// status answers how all is.
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, s.core.Status())
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// Problem is how an error is told.
+type Problem struct {
+	Error string `json:"error"`
+	// Position is where in the filter the error is, in bytes from 0; absent if it is nowhere there.
+	Position *int `json:"position,omitempty"`
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, status int, err error) {
+	writeJSON(w, status, Problem{Error: err.Error(), Position: position(err)})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		status, data = http.StatusInternalServerError, []byte(`{"error": "the answer has no JSON form"}`)
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	// The client may be gone, and nobody else could be told.
+	_, _ = w.Write(append(data, '\n')) //nolint:gosec // JSON, and declared as such.
+}

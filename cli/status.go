@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/actors"
+)
+
+// statusCommand shows how the daemon and its parts are.
+func (a *App) statusCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how the daemon and its parts are",
+		Long: `Shows slices, memory, sources with their counters, shards, and all actors with their failures.
+The JSON form has all numbers.`,
+		Example: `  weir status
+  weir status --output json | jq .slicer`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch output {
+			case "json":
+				data, err := a.client().getAll(cmd.Context(), "/v1/status", nil, "application/json")
+				if err != nil {
+					return err
+				}
+				_, err = a.Out.Write(data)
+				return err
+			case "table":
+				st, err := a.fetchStatus(cmd.Context())
+				if err != nil {
+					return err
+				}
+				a.screen(a.Out).status(st, a.Now())
+				return nil
+			default:
+				return &usageError{errors.New(`--output is "table" or "json"`)}
+			}
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	return cmd
+}
+
+// status prints all of it.
+func (s *screen) status(st *actors.Status, now time.Time) {
+	s.printf("%s since %s (%s)", s.paint(bold, "running"), humanTime(st.Started, now), humanAge(now.Sub(st.Started)))
+	if st.Draining {
+		s.printf(", %s", s.paint(yellow, "about to end"))
+	}
+	s.printf("; %s losses told, %s dead letters\n", humanCount(st.Losses), humanCount(st.DeadLetters))
+	s.slicer(&st.Slicer, now)
+	s.tiers(st, now)
+	for i := range st.Sources {
+		s.source(&st.Sources[i])
+	}
+	s.shards(st.Shards)
+	s.actors(st.Actors, now)
+}
+
+func (s *screen) slicer(sl *actors.SlicerStatus, now time.Time) {
+	s.printf("\n%s\n", s.paint(bold, "slices"))
+	s.printf("  open          %s (number %s)\n", humanSpan(sl.Open.Start, sl.Open.End, now), humanCount(sl.Seq))
+	if sl.Closed > 0 {
+		round := time.Duration(sl.LastRound * float64(time.Second))
+		s.printf("  last closed   %s, closing took %s\n", humanSpan(sl.LastClosed.Start, sl.LastClosed.End, now), humanAge(round))
+	}
+	s.printf("  closed        %s; %s incomplete, %s failed, %s unpublished\n",
+		humanCount(sl.Closed), humanCount(sl.Incomplete), humanCount(sl.Failed), humanCount(sl.Unpublished))
+	if sl.Late > 0 {
+		s.printf("  late          %s times a participant missed the deadline\n", humanCount(sl.Late))
+	}
+	if sl.ClockUnset {
+		s.printf("  clock         %s\n", s.paint(yellow, "has not been set yet"))
+	}
+	if sl.ClockJumps > 0 {
+		s.printf("  clock         was set %s times\n", humanCount(sl.ClockJumps))
+	}
+}
+
+func (s *screen) tiers(st *actors.Status, now time.Time) {
+	s.printf("\n%s\n", s.paint(bold, "memory"))
+	for _, t := range st.Tiers {
+		span := "nothing yet"
+		if t.Slices > 0 {
+			span = humanSpan(t.Span.Start, t.Span.End, now)
+		}
+		s.printf("  tier %-8s %s of %s; %s slices with %s rows, %s; %s rows folded into (other)\n", escape(t.Name),
+			humanBytes(t.Bytes), humanBytes(t.Budget), humanCount(t.Slices), humanCount(t.Rows), span, humanCount(t.Folded))
+	}
+	var used, budget int64
+	var live, folded uint64
+	for _, sh := range st.Shards {
+		used, budget = used+sh.Flows.Bytes, budget+sh.Flows.Budget
+		live, folded = live+sh.Flows.Live, folded+sh.Flows.FoldedTotal
+	}
+	s.printf("  live flows    %s of %s; %s flows, %s folded into (other)\n",
+		humanBytes(used), humanBytes(budget), humanCount(live), humanCount(folded))
+}
+
+// source prints one source with its own numbers.
+func (s *screen) source(src *actors.SourceStatus) {
+	state := string(src.State)
+	if !src.Ready && state == "running" {
+		state = "starting"
+	}
+	st := yellow
+	if state == "running" || state == "finished" {
+		st = green
+	}
+	s.printf("\n%s %s: %s", s.paint(bold, "source"), s.paint(bold, escape(src.Name)), s.paint(st, escape(state)))
+	if src.Detail != "" {
+		s.printf("; %s", escape(src.Detail))
+	}
+	s.printf("\n  %s updates in %s batches; %s updates in %s batches dropped for want of room, %d batches wait\n",
+		humanCount(src.Updates), humanCount(src.Batches), humanCount(src.ShedUpdates), humanCount(src.ShedBatches), src.Backlog)
+	for _, m := range src.Metrics {
+		s.printf("  %-28s %15s  %s\n", escape(m.Name), humanNumber(m.Value), s.paint(faint, escape(m.Help)))
+	}
+}
+
+func (s *screen) shards(list []actors.ShardStatus) {
+	s.printf("\n")
+	rows := make([][]string, len(list))
+	for i, sh := range list {
+		name := fmt.Sprintf("shard %d", sh.Shard)
+		if !sh.Fresh {
+			name += " (busy: old numbers)"
+		}
+		rows[i] = []string{
+			name, humanCount(sh.Flows.Live), humanCount(sh.Flows.Limbo), humanCount(sh.Flows.Folded),
+			humanBytes(sh.Flows.Bytes), fmt.Sprintf("%d of %d", sh.Waiting, sh.Window), humanCount(sh.Refused),
+			humanCount(sh.Flows.LostUpdates),
+		}
+	}
+	s.table([]string{"shard", "flows", "limbo", "folded", "memory", "waiting", "refused", "lost updates"}, rows)
+}
+
+func (s *screen) actors(list []actors.ActorStatus, now time.Time) {
+	s.printf("\n")
+	rows := make([][]string, len(list))
+	for i, a := range list {
+		last := ""
+		if a.Failures > 0 {
+			last = humanTime(a.LastFailure, now) + " " + a.LastError
+		}
+		rows[i] = []string{a.Name, a.State, humanTime(a.Since, now), humanCount(a.Failures), last}
+	}
+	s.table([]string{"actor", "state", "since", "failures", "last failure"}, rows)
+}
