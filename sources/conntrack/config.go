@@ -21,6 +21,8 @@ const (
 )
 
 // Config holds the parameters of the source, [sources.conntrack].
+//
+//nolint:lll // The manual of a key stands on one line with it.
 type Config struct {
 	On bool `toml:"enabled" comment:"Count what the kernel's connection tracking sees."`
 
@@ -54,7 +56,8 @@ func (c *Config) Enabled() bool { return c.On }
 func (c *Config) Validate() error {
 	switch {
 	case c.EventsBuffer < minEventsBuffer || c.EventsBuffer > maxEventsBuffer:
-		return fmt.Errorf("events_buffer: %s is not between %s and %s", c.EventsBuffer, minEventsBuffer, maxEventsBuffer)
+		return fmt.Errorf("events_buffer: %s is not between %s and %s",
+			c.EventsBuffer, minEventsBuffer, maxEventsBuffer)
 	case c.Reliable && c.EventsBuffer < minReliableBuffer:
 		return fmt.Errorf("reliable: needs events_buffer of at least %s, it is %s", minReliableBuffer, c.EventsBuffer)
 	case c.DumpBuffer < minDumpBuffer || c.DumpBuffer > maxDumpBuffer:

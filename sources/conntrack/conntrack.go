@@ -58,48 +58,36 @@ func newSource(cfg Config, core sources.Core) *Source {
 
 // Run opens the sockets and hears the ends of flows until ctx is done.
 func (s *Source) Run(ctx context.Context, ready func()) error {
-	parent := ctx
-	ctx, fail := context.WithCancelCause(ctx)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer fail(nil)
 	if err := s.open(); err != nil {
 		return err
 	}
-	// Deferred calls run in reverse: first everybody is told to stop, then the sockets go.
+	// Deferred calls run in reverse: all are told to end, they have ended, then the sockets go.
 	defer s.closeSockets()
 	defer s.awaitDump()
-	defer wg.Wait()
+	var others crew
+	defer others.close()
+	own, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.mu.Lock()
-	s.life, s.fail = ctx, fail
+	s.life, s.fail = own, fail
 	s.mu.Unlock()
 
-	s.start(ctx, &wg, "redump", s.redumps)
+	s.core.Go(own, "redump", others.member(s.redumps))
 	if s.starts != nil {
-		s.start(ctx, &wg, "starts", s.starts.run)
+		s.core.Go(own, "starts", others.member(s.starts.run))
 	}
 	if s.cfg.Reliable {
-		s.start(ctx, &wg, "watchdog", s.watch)
+		s.core.Go(own, "watchdog", others.member(s.watch))
 	}
 	s.metrics.ready.Store(true)
 	ready()
-	if err := s.ends.run(ctx); err != nil {
+	if err := s.ends.run(own); err != nil {
 		return fmt.Errorf("read ends of flows: %w", err)
 	}
-	if parent.Err() == nil {
-		return context.Cause(ctx)
+	if ctx.Err() == nil {
+		return context.Cause(own)
 	}
 	return nil
-}
-
-// start runs f in a goroutine of the source; wg knows when it has ended.
-func (s *Source) start(ctx context.Context, wg *sync.WaitGroup, name string, f func(context.Context) error) {
-	wg.Add(1)
-	s.core.Go(ctx, name, func(ctx context.Context) error {
-		defer wg.Done()
-		return f(ctx)
-	})
 }
 
 // open opens everything in the namespace to watch. The order is what makes every flow's end heard: the
@@ -171,7 +159,7 @@ func (s *Source) openStarts() error {
 
 // growBuffer asks for the configured buffer and says what the kernel gave.
 func (s *Source) growBuffer(sock *socket) error {
-	want := int(s.cfg.EventsBuffer) //nolint:gosec // Validate bounds it.
+	want := int(s.cfg.EventsBuffer)
 	got, err := sock.setBuffer(want)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ const (
 )
 
 // errIncomplete says that a message lacks what names a flow.
-var errIncomplete = errors.New("conntrack message without tuples") //nolint:gochecknoglobals // An error value.
+var errIncomplete = errors.New("conntrack message without tuples")
 
 // presence says which attributes a message had: an absent counter is not a counter of 0.
 type presence uint16

@@ -38,7 +38,7 @@ type census struct {
 
 // newDumper opens a socket in the namespace of the calling thread.
 func (s *Source) newDumper() (*dumper, error) {
-	sock, err := dial(int(s.cfg.DumpBuffer), &s.metrics.foreign) //nolint:gosec // Validate bounds it.
+	sock, err := dial(int(s.cfg.DumpBuffer), &s.metrics.foreign)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,10 @@ func (d *dumper) datagram(ctx context.Context, b []byte, v *view, c *census) (do
 		c.interrupted = c.interrupted || h.flags&unix.NLM_F_DUMP_INTR != 0
 		switch h.typ {
 		case unix.NLMSG_DONE, unix.NLMSG_ERROR:
-			return true, result(payload)
+			if err := result(payload); err != nil {
+				return true, fmt.Errorf("dump: %w", err)
+			}
+			return true, nil
 		case msgNew:
 			if err := d.flow(ctx, payload, v, c); err != nil {
 				return false, err
@@ -122,7 +125,7 @@ func result(payload []byte) error {
 	if errno >= 0 {
 		return nil
 	}
-	return fmt.Errorf("dump: %w", syscall.Errno(-int64(errno)))
+	return syscall.Errno(-int64(errno))
 }
 
 func (d *dumper) flow(ctx context.Context, payload []byte, v *view, c *census) error {

@@ -147,7 +147,7 @@ func (l *listener) datagram(post context.Context, b []byte) error {
 		h, payload, rest, ok, err := nextMessage(b)
 		if err != nil {
 			l.malformed.Add(1)
-			return nil
+			return nil //nolint:nilerr // It is counted; the next datagram is as good as before.
 		}
 		if !ok {
 			return nil

@@ -56,7 +56,8 @@ func (s *Source) judgeSilence(c *census, span messages.Span) {
 	if s.conditions.set(eventsSilent, "the kernel no longer tells the ends of flows: nf_conntrack_events is 0, or a "+
 		"module took the events (nft-fullcone, NSS: unload it); counting goes on with dumps alone, and what a "+
 		"flow moves after the last dump before its end is missing") {
-		s.core.Log.Warn().Uint64("ended", s.silence.missing).Msg("flows end and no event tells it; going on with dumps alone")
+		s.core.Log.Warn().Uint64("ended", s.silence.missing).
+			Msg("flows end and no event tells it; going on with dumps alone")
 	}
 	if missing > 0 {
 		s.core.Out.Lost(messages.Loss{

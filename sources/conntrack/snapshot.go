@@ -18,7 +18,7 @@ const (
 	patience = 3
 )
 
-var errNotRunning = errors.New("conntrack: not running") //nolint:gochecknoglobals // An error value.
+var errNotRunning = errors.New("conntrack: not running")
 
 // Snapshot dumps the table.
 func (s *Source) Snapshot(ctx context.Context, req messages.SnapshotRequest) (messages.SnapshotTaken, error) {

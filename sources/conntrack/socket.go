@@ -15,14 +15,14 @@ import (
 
 var (
 	// errEmpty says that nothing is queued.
-	errEmpty = errors.New("socket is empty") //nolint:gochecknoglobals // An error value.
+	errEmpty = errors.New("socket is empty")
 	// errTruncated says that a datagram did not fit into the buffer.
-	errTruncated = errors.New("netlink message longer than the read buffer") //nolint:gochecknoglobals // An error value.
+	errTruncated = errors.New("netlink message longer than the read buffer")
 )
 
 // Message types of ctnetlink.
 const (
-	msgNew    = unix.NFNL_SUBSYS_CTNETLINK<<8 | 0
+	msgNew    = unix.NFNL_SUBSYS_CTNETLINK << 8
 	msgGet    = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1
 	msgDelete = unix.NFNL_SUBSYS_CTNETLINK<<8 | 2
 )

@@ -9,7 +9,7 @@ import (
 // network order.
 
 // errMalformed says that lengths do not fit into each other.
-var errMalformed = errors.New("malformed netlink message") //nolint:gochecknoglobals // An error value.
+var errMalformed = errors.New("malformed netlink message")
 
 // Sizes of netlink.
 const (
