@@ -26,7 +26,7 @@ type checker struct {
 func (c *Config) Check(ctx context.Context) []sources.Finding {
 	k := &checker{cfg: c}
 	if err := inNetNS(c.netnsPath(), func() error {
-		k.keeps = c.Netns == "" && bootNamespace()
+		k.keeps = c.Netns == "" && firstNamespace()
 		k.look(ctx)
 		return nil
 	}); err != nil {

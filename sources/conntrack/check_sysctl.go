@@ -101,15 +101,11 @@ func (k *checker) turnOnChange(n *knob, old string) sources.Change {
 	return c
 }
 
-// bootNamespace says whether the calling thread is in the network namespace of the machine's first process, to
-// which alone the files under /etc/sysctl.d are applied.
-func bootNamespace() bool {
-	here, err := os.Readlink(ownNetNS)
-	if err != nil {
-		return false
-	}
-	first, err := os.Readlink("/proc/1/ns/net")
-	return err == nil && first == here
+// firstNamespace says whether the calling thread is in the network namespace that the machine began with, to which
+// alone the files under /etc/sysctl.d are applied. Only there the kernel lets the size of the table be set.
+func firstNamespace() bool {
+	info, err := os.Stat(filepath.Join(sysctlDir, "nf_conntrack_max"))
+	return err == nil && info.Mode().Perm()&0o200 != 0
 }
 
 // checkKept says whether the switches will be on after the next boot before the first flow begins.
