@@ -7,6 +7,9 @@ import (
 	"weir/store"
 )
 
+// maxReason bounds what a column says about a text that it cannot read, in characters.
+const maxReason = 200
+
 // binder turns a filter as written into one that tiers understand: names into columns, texts into values.
 type binder struct{ lexer lexer }
 
@@ -128,7 +131,7 @@ func (b *binder) value(c *columns.Column, o Operand) (columns.Value, func(column
 		return "", match, nil
 	}
 	if failed != nil {
-		return "", nil, b.lexer.errorAt(o.Offset, c.Name+": "+failed.Error())
+		return "", nil, b.lexer.errorAt(o.Offset, c.Name+": "+clipRunes(failed.Error(), maxReason))
 	}
 	return v, nil, nil
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"weir/messages"
@@ -13,7 +14,7 @@ import (
 func ToProto(a *Answer) *weirpb.QueryAnswer {
 	m := &weirpb.QueryAnswer{
 		Range: spanToProto(a.Range), Asked: spanToProto(a.Asked), ResolutionNs: int64(a.Resolution),
-		StepNs: int64(a.Step), Exact: a.Exact, Why: a.Why, Notes: a.Notes, SlicesRead: a.SlicesRead,
+		StepNs: int64(a.Step), Exact: a.Exact, Why: valid(a.Why), Notes: valid(a.Notes), SlicesRead: a.SlicesRead,
 		RowsRead: a.RowsRead, ElapsedNs: int64(a.Elapsed),
 	}
 	for _, c := range a.Columns {
@@ -28,8 +29,8 @@ func ToProto(a *Answer) *weirpb.QueryAnswer {
 	}
 	for _, l := range a.Loss {
 		m.Losses = append(m.Losses, &weirpb.QueryLoss{
-			Source: l.Source, Kind: string(l.Kind), Count: l.Count, Bytes: l.Bytes,
-			Span: spanToProto(l.Span), Detail: l.Detail,
+			Source: validText(l.Source), Kind: validText(string(l.Kind)), Count: l.Count, Bytes: l.Bytes,
+			Span: spanToProto(l.Span), Detail: validText(l.Detail),
 		})
 	}
 	return m
@@ -70,6 +71,20 @@ func FromProto(m *weirpb.QueryAnswer) (*Answer, error) {
 	}
 	return a, nil
 }
+
+// valid gives texts that a string of the schema may hold; others would make the whole answer fail.
+func valid(texts []string) []string {
+	if texts == nil {
+		return nil
+	}
+	out := make([]string, len(texts))
+	for i, s := range texts {
+		out[i] = validText(s)
+	}
+	return out
+}
+
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func cellToProto(c Cell) *weirpb.QueryCell {
 	switch c.Kind {

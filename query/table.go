@@ -143,9 +143,9 @@ func (s *Style) line(cs []Column, row []string, widths []int) string {
 func (s *Style) footer(w io.Writer, a *Answer) error {
 	var b strings.Builder
 	if a.SlicesRead > 0 {
-		fmt.Fprintf(&b, "%s to %s (%s), slices of %s; read %d slices and %d rows in %s\n", s.time(a.Range.Start),
-			s.time(a.Range.End), s.zone(), units.FormatDuration(a.Resolution), a.SlicesRead, a.RowsRead,
-			a.Elapsed.Round(time.Microsecond))
+		fmt.Fprintf(&b, "%s to %s (%s), slices of %s; read %s and %s in %s\n", s.time(a.Range.Start),
+			s.time(a.Range.End), s.zone(), units.FormatDuration(a.Resolution), counted(a.SlicesRead, "slice"),
+			counted(a.RowsRead, "row"), a.Elapsed.Round(time.Microsecond))
 	}
 	for _, why := range a.Why {
 		b.WriteString(s.paint(yellow, "not exact: "+Escape(why)) + "\n")

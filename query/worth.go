@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,8 +78,8 @@ func (p *plan) why(sum *store.Partial) []string {
 			"that moved much may be in it.", p.request.MaxGroups))
 	}
 	if sum.Incomplete > 0 {
-		why = append(why, fmt.Sprintf("%d of %d slices closed before every part had answered: what came late counts "+
-			"in a later slice.", sum.Incomplete, sum.Slices))
+		why = append(why, fmt.Sprintf("%d of %s closed before every part had answered: what came late counts "+
+			"in a later slice.", sum.Incomplete, counted(sum.Slices, "slice")))
 	}
 	for _, l := range sum.Losses {
 		if l.Kind != messages.LossFolded {
@@ -97,8 +98,8 @@ func (p *plan) whyFolded(other map[int]messages.Totals) string {
 	if t == (messages.Totals{}) {
 		return ""
 	}
-	what := fmt.Sprintf("%d rows with %d bytes had lost their columns to a memory budget", t.Rows,
-		t.Up.Bytes+t.Down.Bytes)
+	what := fmt.Sprintf("%s with %s had lost their columns to a memory budget", counted(t.Rows, "row"),
+		counted(t.Up.Bytes+t.Down.Bytes, "byte"))
 	switch {
 	case p.request.Filter != nil:
 		return what + ": the filter could not be tried on them, and they do not count in any row."
@@ -113,16 +114,40 @@ func describe(l *messages.Loss) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", l.Source, l.Kind)
 	if l.Count > 0 {
-		fmt.Fprintf(&b, ", %d times", l.Count)
+		b.WriteString(", " + counted(l.Count, lossUnit(l.Kind)))
 	}
 	if l.Bytes > 0 {
-		fmt.Fprintf(&b, ", %d bytes", l.Bytes)
+		b.WriteString(", " + counted(l.Bytes, "byte"))
 	}
 	if l.Detail != "" {
 		b.WriteString(": " + strings.TrimSuffix(l.Detail, "."))
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// lossUnit names what a loss counts.
+func lossUnit(k messages.LossKind) string {
+	switch k {
+	case messages.LossOverrun:
+		return "event"
+	case messages.LossShed, messages.LossRestart:
+		return "update"
+	case messages.LossZeroed, messages.LossUncounted, messages.LossUnseen:
+		return "flow"
+	case messages.LossFolded:
+		return "row"
+	default:
+		return "time"
+	}
+}
+
+// counted puts a number before a noun.
+func counted(n uint64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.FormatUint(n, 10) + " " + noun
 }
 
 // reach says where the range that was asked for goes beyond what is kept.

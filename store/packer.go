@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"weir/columns"
 	"weir/messages"
@@ -14,6 +15,7 @@ import (
 func Pack(parts []*messages.Rows) (*Packed, error) {
 	var pk packer
 	rows := 0
+	parts = slices.DeleteFunc(slices.Clone(parts), func(r *messages.Rows) bool { return r == nil })
 	for _, r := range parts {
 		if err := wellFormed(r); err != nil {
 			return nil, fmt.Errorf("pack rows: %w", err)

@@ -1,0 +1,38 @@
+package query_test
+
+import (
+	"math/rand/v2"
+	"path"
+	"strings"
+
+	"weir/columns"
+	_ "weir/columns/direction"
+	_ "weir/columns/ip"
+	_ "weir/columns/mark"
+	_ "weir/columns/port"
+	_ "weir/columns/proto"
+	_ "weir/columns/zone"
+)
+
+// name is a text with patterns, words a set: no family of the program has these yet.
+var (
+	name  = columns.Register(textSpec("test.name", false))
+	words = columns.Register(textSpec("test.words", true))
+)
+
+func textSpec(name string, set bool) columns.Spec[string] {
+	return columns.Spec[string]{
+		Name: name, Doc: "A text for tests.", Type: "text", Set: set, Examples: []string{"example.com"},
+		Parse: func(s string) (string, error) { return s, nil }, Format: func(s string) string { return s },
+		Encode:  func(b []byte, s string) []byte { return append(append(b, '='), s...) },
+		Decode:  func(s string) (string, error) { return strings.TrimPrefix(s, "="), nil },
+		Compare: strings.Compare,
+		Random: func(r *rand.Rand) string {
+			return []string{"", "(other)", "a b", "café.example", "=1+1", "\x1b[2J\xff", "x\u202ey", "and", "w"}[r.IntN(9)]
+		},
+		Pattern: func(text string) (func(string) bool, bool) {
+			_, err := path.Match(text, "")
+			return func(s string) bool { ok, _ := path.Match(text, s); return ok }, err == nil && strings.Contains(text, "*")
+		},
+	}
+}
