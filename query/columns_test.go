@@ -16,8 +16,8 @@ import (
 
 // name is a text with patterns, words a set: no family of the program has these yet.
 var (
-	name  = columns.Register(textSpec("test.name", false))
-	words = columns.Register(textSpec("test.words", true))
+	name = columns.Register(textSpec("test.name", false))
+	_    = columns.Register(textSpec("test.words", true))
 )
 
 func textSpec(name string, set bool) columns.Spec[string] {
@@ -28,11 +28,13 @@ func textSpec(name string, set bool) columns.Spec[string] {
 		Decode:  func(s string) (string, error) { return strings.TrimPrefix(s, "="), nil },
 		Compare: strings.Compare,
 		Random: func(r *rand.Rand) string {
-			return []string{"", "(other)", "a b", "café.example", "=1+1", "\x1b[2J\xff", "x\u202ey", "and", "w"}[r.IntN(9)]
+			texts := []string{"", "(other)", "a b", "café.example", "=1+1", "\x1b[2J\xff", "x\u202ey", "and", "w"}
+			return texts[r.IntN(len(texts))]
 		},
 		Pattern: func(text string) (func(string) bool, bool) {
 			_, err := path.Match(text, "")
-			return func(s string) bool { ok, _ := path.Match(text, s); return ok }, err == nil && strings.Contains(text, "*")
+			match := func(s string) bool { ok, _ := path.Match(text, s); return ok }
+			return match, err == nil && strings.Contains(text, "*")
 		},
 	}
 }

@@ -100,14 +100,14 @@ func runScript(t *testing.T, text []byte) []byte {
 }
 
 func (s *script) slice(rest string) {
-	clock, flag, _ := strings.Cut(rest, " ")
+	clock, mark, _ := strings.Cut(rest, " ")
 	start, err := time.Parse(time.DateTime, "2026-11-22 "+clock)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.slices = append(s.slices, &messages.Slice{
 		Seq: uint64(len(s.slices)), Span: messages.Span{Start: start, End: start.Add(10 * time.Second)},
-		Complete: flag != "incomplete",
+		Complete: mark != "incomplete",
 	})
 }
 

@@ -22,7 +22,7 @@ func TestAgainstNaive(t *testing.T) {
 	for seed := range uint64(60) {
 		m := storetest.NewMaker(seed)
 		tier := memory.New(memory.Options{})
-		var made []*messages.Slice
+		made := make([]*messages.Slice, 0, 12)
 		for range 12 {
 			s := m.Slice(15)
 			if err := tier.Append(s); err != nil {
@@ -105,7 +105,8 @@ func (g *generator) expr(depth int) query.Expr {
 		return query.Has{Column: column}
 	}
 	ops := []query.Operator{
-		query.Equal, query.NotEqual, query.In, query.NotIn, query.Less, query.LessEqual, query.Greater, query.GreaterEqual,
+		query.Equal, query.NotEqual, query.In, query.NotIn,
+		query.Less, query.LessEqual, query.Greater, query.GreaterEqual,
 	}
 	e := query.Compare{Column: column, Op: ops[g.r.IntN(len(ops))], Values: []query.Operand{g.operand(c)}}
 	if (e.Op == query.In || e.Op == query.NotIn) && g.r.IntN(2) == 0 {
@@ -258,7 +259,7 @@ func naiveColumns(q *query.Question) []*columns.Column {
 }
 
 func naiveCells(by []*columns.Column, p *messages.Rows, row int) []columns.Value {
-	var cells []columns.Value
+	cells := make([]columns.Value, 0, len(by))
 	for _, c := range by {
 		cells = append(cells, storetest.CellOf(p, c, row))
 	}

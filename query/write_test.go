@@ -39,17 +39,23 @@ func sample(text string) *query.Answer {
 	span := messages.Span{Start: now.Add(-time.Minute), End: now}
 	return &query.Answer{
 		Columns: []query.Column{
-			{Name: "time", Type: "time"}, {Name: "test.name", Type: "text"}, {Name: "remote.port", Type: "integer"},
+			{Name: "time", Type: "time"},
+			{Name: "test.name", Type: "text"},
+			{Name: "remote.port", Type: "integer"},
 			{Name: "bytes", Type: "integer", Unit: "bytes", Measure: true},
 		},
 		Rows: [][]query.Cell{
 			{
-				{Kind: query.CellTime, Time: now}, {Kind: query.CellText, Text: text}, {Kind: query.CellText, Text: "443"},
+				{Kind: query.CellTime, Time: now},
+				{Kind: query.CellText, Text: text},
+				{Kind: query.CellText, Text: "443"},
 				{Kind: query.CellNumber, Number: math.MaxUint64},
 			},
 			{{Kind: query.CellTime, Time: now}, {}, {}, {Kind: query.CellNumber, Number: 1536}},
 			{
-				{Kind: query.CellTime, Time: now}, {Kind: query.CellOther}, {Kind: query.CellOther},
+				{Kind: query.CellTime, Time: now},
+				{Kind: query.CellOther},
+				{Kind: query.CellOther},
 				{Kind: query.CellNumber, Number: 0},
 			},
 		},
@@ -192,7 +198,8 @@ func TestCSV(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows[0][1] != "test.name" || rows[1][1] != want || rows[1][2] != "443" || rows[1][3] != "18446744073709551615" {
+		most := "18446744073709551615"
+		if rows[0][1] != "test.name" || rows[1][1] != want || rows[1][2] != "443" || rows[1][3] != most {
 			t.Errorf("%q: %q", text, rows)
 		}
 		if rows[2][1] != "" || rows[3][1] != "(other)" || rows[1][0] != "2026-11-22T14:10:00Z" {
@@ -249,8 +256,10 @@ func randomAnswer(r *rand.Rand) *query.Answer {
 	}
 	for range r.IntN(5) {
 		a.Rows = append(a.Rows, []query.Cell{
-			{Kind: query.CellTime, Time: time.Unix(0, r.Int64()-r.Int64()).UTC()},
-			{Kind: query.CellText, Text: ""}, {}, {Kind: query.CellNumber, Number: r.Uint64()},
+			{Kind: query.CellTime, Time: time.Unix(0, int64(r.Uint64())).UTC()},
+			{Kind: query.CellText, Text: ""},
+			{},
+			{Kind: query.CellNumber, Number: r.Uint64()},
 		})
 	}
 	return a

@@ -89,7 +89,7 @@ func (c contract) random() {
 	model := &Model{Resolution: Resolution}
 	for round := range 30 {
 		rows := 60
-		if round%10 == 5 {
+		if round == 15 {
 			rows = 2500
 		}
 		appendAll(t, []*messages.Slice{m.Slice(rows)}, tier, model)
