@@ -31,23 +31,28 @@ type Source struct {
 	ends, starts *listener
 	kernel       *kernelStats
 
-	// dumping holds a token while nobody dumps; who took it owns dumper, silence and began.
-	dumping chan struct{}
-	dumper  *dumper // nil after a dump that did not end well
-	silence silence
-	began   time.Time // of the last complete dump
+	// dumping holds a token while nobody dumps; who took it owns all up to failedDumps.
+	dumping     chan struct{}
+	dumper      *dumper        // nil after a dump that did not end well
+	dumped      sources.Writer // takes the dumps
+	silence     silence
+	began       time.Time // of the last complete dump
+	failedDumps int       // in a row
 
 	// overran wakes the goroutine that dumps after an overrun; overranAt says when, in Unix nanoseconds.
 	overran   chan struct{}
 	overranAt atomic.Int64
 
-	mu          sync.Mutex
-	fail        context.CancelCauseFunc // ends Run with an error; nil before Run
-	life        context.Context         // of Run
-	stopRedump  context.CancelFunc      // of a dump after an overrun; nil if there is none
-	metrics     metrics
-	conditions  conditions
-	failedDumps int // in a row; guarded by the token of dumping
+	// warned is when an overrun was logged last, and unwarned what the kernel dropped since; both belong to ends.
+	warned   time.Time
+	unwarned uint64
+
+	mu         sync.Mutex
+	fail       context.CancelCauseFunc // ends Run with an error; nil before Run
+	life       context.Context         // of Run
+	stopRedump context.CancelFunc      // of a dump after an overrun; nil if there is none
+	metrics    metrics
+	conditions conditions
 }
 
 func newSource(cfg Config, core sources.Core) *Source {
@@ -111,6 +116,7 @@ func (s *Source) open() error {
 			}
 		}
 		s.silence.joined = time.Now()
+		s.dumped = s.core.Out.Writer(sources.Wait)
 		s.dumper, err = s.newDumper()
 		return explain(err)
 	})

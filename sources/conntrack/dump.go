@@ -14,10 +14,10 @@ import (
 )
 
 // dumper reads the whole table. After a dump that failed or was broken off it is useless: the kernel calls
-// the socket busy, and records that the writer still gathers would be out of date when they are posted.
+// the socket busy.
 type dumper struct {
 	sock    *socket
-	writer  sources.Writer // waits for credit
+	writer  sources.Writer // waits for credit; it is the source's and outlives the dumper
 	builder builder
 	rec     record
 	seq     uint32
@@ -42,7 +42,7 @@ func (s *Source) newDumper() (*dumper, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dumper{sock: sock, writer: s.core.Out.Writer(sources.Wait)}, nil
+	return &dumper{sock: sock, writer: s.dumped}, nil
 }
 
 // dump asks for the table and posts each record. joined and last, when the last dump began or zero, are for the

@@ -106,10 +106,14 @@ func (s *Source) tryDump(ctx context.Context, seq uint64) (census, error) {
 			return census{}, err
 		}
 	}
-	d := s.dumper
-	d.writer.Snapshot(seq)
-	c, err := d.dump(ctx, s.silence.joined, s.began)
-	d.writer.Snapshot(0)
+	s.dumped.Snapshot(seq)
+	defer s.dumped.Snapshot(0)
+	c, err := s.dumper.dump(ctx, s.silence.joined, s.began)
+	if err != nil {
+		// What was gathered grows old: a record that is posted long after its flow's end could be taken for a new
+		// flow. Without credit and time the error is the same as before.
+		_ = s.dumped.Flush(ctx)
+	}
 	return c, err
 }
 
@@ -163,8 +167,7 @@ func (s *Source) onOverrun(dropped uint64, span messages.Span) {
 		return
 	}
 	s.metrics.lostEnds.Add(dropped)
-	s.core.Log.Warn().Uint64("events", dropped).Dur("within", span.Duration()).
-		Msg("the kernel dropped ends of flows; events_buffer is too small, or reliable would help")
+	s.warnOverrun(dropped, span.End)
 	s.core.Out.Lost(messages.Loss{
 		Source: s.core.Name, Kind: messages.LossOverrun, Count: dropped, Span: span,
 		Detail: "ends of flows that came faster than they were read: what those flows moved since the dump before " +
@@ -175,6 +178,19 @@ func (s *Source) onOverrun(dropped uint64, span messages.Span) {
 	case s.overran <- struct{}{}:
 	default: // It is awake already.
 	}
+}
+
+// warnEvery is the shortest time between two log lines about overruns.
+const warnEvery = 10 * time.Second
+
+func (s *Source) warnOverrun(dropped uint64, now time.Time) {
+	s.unwarned += dropped
+	if now.Sub(s.warned) < warnEvery {
+		return
+	}
+	s.core.Log.Warn().Uint64("events", s.unwarned).
+		Msg("the kernel dropped ends of flows: events_buffer is too small, or reliable would help")
+	s.warned, s.unwarned = now, 0
 }
 
 // redumps dumps once after an overrun, at once but not more often than redumpEvery, so that what the lost
