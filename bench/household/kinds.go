@@ -68,7 +68,7 @@ var kinds = []kind{
 	{weight: 2, proto: udp, port: 123, up: 76, down: 76, lasts: ms(20), linger: udpLinger},
 	{weight: 2.5, proto: icmp, port: echo, up: 420, down: 420, spread: 0.5, lasts: s(5), linger: udpLinger},
 	// The rest: strangers at a forwarded port, and the router's own.
-	{weight: 0.5, proto: tcp, to: fromWorld, port: 8443, up: 4e3, down: 9e4, spread: 1, lasts: s(20), linger: tcpLinger},
+	{weight: 0.5, proto: tcp, to: fromWorld, port: 8443, up: 4e3, down: 9e4, lasts: s(20), linger: tcpLinger},
 	{weight: 2, proto: udp, to: ofRouter, port: 53, up: 80, down: 240, spread: 0.4, lasts: ms(40), linger: udpLinger},
 }
 

@@ -42,7 +42,9 @@ func TestRun(t *testing.T) {
 
 func TestRunErrors(t *testing.T) {
 	for _, args := range [][]string{
-		{"-flows", "0"}, {"-created", "yesterday"}, {"-what"},
+		{"-flows", "0"},
+		{"-created", "yesterday"},
+		{"-what"},
 		{"-o", filepath.Join(t.TempDir(), "no", "such", "folder")},
 	} {
 		if err := run(args, io.Discard, io.Discard); err == nil {
