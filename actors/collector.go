@@ -159,14 +159,18 @@ func (c *collector) lost(span messages.Span, sum *messages.Totals, what string) 
 	}
 }
 
-// leftover makes one more slice pending if parts came after the last one was closed.
-func (c *collector) leftover() bool {
+// leftover makes one more slice pending if parts came after the last one was closed. It gets the label of the
+// last, or the given one if there was none.
+func (c *collector) leftover(first messages.Span) bool {
 	last := c.closed
 	for seq := range c.parts {
 		last = max(last, seq)
 	}
 	if len(c.parts) == 0 && len(c.carried) == 0 {
 		return false
+	}
+	if c.last.End.IsZero() {
+		c.last = first
 	}
 	s := &messages.Slice{Seq: last + 1, Span: c.last}
 	s.Losses, c.carried = c.carried, nil

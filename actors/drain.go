@@ -11,7 +11,7 @@ import (
 
 // The deadlines of a drain's phases. That of a closing round comes from the options.
 const (
-	drainSources = joinStop + deliverWait + time.Second
+	drainSources = joinRestart + joinStop + 2*deliverWait + time.Second // A restart may be under way.
 	drainShards  = 5 * time.Second
 	drainTiers   = 10 * time.Second
 	drainRoot    = 2 * time.Second
@@ -132,7 +132,7 @@ func (s *System) awaitAll(ctx context.Context, phase string, patience time.Durat
 		if c.pid.Load() == nil {
 			continue
 		}
-		if err := s.await(ctx, phase, patience, c.stopped); err != nil {
+		if err := s.await(ctx, phase, patience, c.buried); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}

@@ -87,7 +87,7 @@ func TestPanicsLeakNoCredits(t *testing.T) {
 			lib.Root.Send(pid, messages.NewBatch())
 			most = max(most, g.level())
 		}
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		synctest.Wait()
 		if n != 1000 || g.level() != 0 || most > gateWindow {
 			t.Errorf("%d handled, %d credits lost, at most %d in flight", n, g.level(), most)

@@ -165,6 +165,11 @@ func (w *crew) join(patience time.Duration) bool {
 	w.closed = true
 	w.settle()
 	w.mu.Unlock()
+	select {
+	case <-w.ended:
+		return true
+	default:
+	}
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {

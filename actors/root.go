@@ -19,6 +19,7 @@ type rootSeat struct {
 	*cell
 	supervisor *supervisor
 	draining   *atomic.Bool
+	children   map[string]*cell // only the actor's turn touches them
 }
 
 // root is the parent of all other actors.
@@ -32,14 +33,18 @@ func (root) start(actor.Context) {}
 func (a root) receive(c actor.Context, m any) {
 	switch m := m.(type) {
 	case *spawnChild:
-		pid, err := c.SpawnNamed(m.props, m.cell.name)
+		_, err := c.SpawnNamed(m.props, m.cell.name)
 		if err != nil {
 			err = fmt.Errorf("spawn %s: %w", m.cell.name, err)
 		} else {
-			m.cell.pid.Store(pid)
+			a.seat.children[m.cell.name] = m.cell
 		}
 		m.done <- err
 	case *actor.Terminated:
+		if c := a.seat.children[actorName(m.Who)]; c != nil {
+			delete(a.seat.children, c.name)
+			close(c.buried)
+		}
 		if !a.seat.draining.Load() {
 			panic(fmt.Sprintf("%s has ended", actorName(m.Who)))
 		}

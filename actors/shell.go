@@ -38,9 +38,10 @@ type cell struct {
 
 	pid atomic.Pointer[actor.PID] // nil until it was spawned
 
-	once             sync.Once
-	started, stopped chan struct{}
-	stopOnce         sync.Once
+	startOnce, stopOnce sync.Once
+	// started is closed when the actor first began, stopped when it has ended, buried when its parent
+	// knows that.
+	started, stopped, buried chan struct{}
 
 	// current is the message at work, or the one that made the last incarnation fail, and tries how often
 	// it was handed over. Only the actor's turn touches them.
@@ -50,7 +51,10 @@ type cell struct {
 
 func newCell(name string, b *board, disturb func(string, any)) *cell {
 	b.set(name, stateStarting)
-	return &cell{name: name, board: b, disturb: disturb, started: make(chan struct{}), stopped: make(chan struct{})}
+	return &cell{
+		name: name, board: b, disturb: disturb,
+		started: make(chan struct{}), stopped: make(chan struct{}), buried: make(chan struct{}),
+	}
 }
 
 // The names of actors. There is one more for each tier, shard and source.
@@ -109,7 +113,8 @@ func (s *shell) Receive(c actor.Context) {
 
 func (s *shell) start(c actor.Context) {
 	defer s.caught()
-	s.cell.once.Do(func() { close(s.cell.started) })
+	s.cell.pid.Store(c.Self()) // Before anything that could make the actor send to itself.
+	s.cell.startOnce.Do(func() { close(s.cell.started) })
 	s.b.start(c)
 	s.again(c)
 	s.cell.board.set(s.cell.name, stateRunning)

@@ -116,17 +116,17 @@ var share = [...]time.Duration{snapshotting: 60, flushing: 75, settling: 85, sea
 
 func newSlicer(o slicerOptions, out ports, now reading) *slicer {
 	s := &slicer{slicerOptions: o, out: out, seq: 1, clock: now, unset: !now.credible()}
-	s.open = s.around(now.wall)
+	s.open = around(now.wall, s.slice)
 	if s.unset {
 		s.firstOdd = s.seq
 	}
 	return s
 }
 
-// around is the span that holds t.
-func (s *slicer) around(t time.Time) messages.Span {
-	start := t.UTC().Truncate(s.slice)
-	return messages.Span{Start: start, End: start.Add(s.slice)}
+// around is the slice that holds t.
+func around(t time.Time, slice time.Duration) messages.Span {
+	start := t.UTC().Truncate(slice)
+	return messages.Span{Start: start, End: start.Add(slice)}
 }
 
 // tick looks at the clock and does what is due.
@@ -334,7 +334,7 @@ func (s *slicer) turn(now reading) {
 	r.complete = r.complete && !down
 	r.waiting = []string{"memory"}
 	s.notes, s.early = nil, false
-	s.open = s.around(now.wall)
+	s.open = around(now.wall, s.slice)
 	if back := r.span.End.Sub(s.open.Start); back > 0 && back <= s.slice {
 		s.open = messages.Span{Start: r.span.End, End: r.span.End.Add(s.slice)} // The clock catches up.
 	}

@@ -75,7 +75,7 @@ type sourceActor struct{ seat *sourceSeat }
 // start makes the source anew and runs it.
 func (a sourceActor) start(actor.Context) {
 	s := a.seat
-	if !s.join(joinRestart) {
+	if !s.join(0) { // Release has waited.
 		panic(errStillRuns)
 	}
 	w := newCrew(s.crashed)

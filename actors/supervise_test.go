@@ -62,7 +62,7 @@ func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
 			s.board.set("child", stateRunning)
 			failed := time.Now()
 			fail(s, c)
-			time.Sleep(time.Minute)
+			rest(time.Minute)
 			n := c.count()
 			if n == 0 || c.at(n-1).Sub(failed) != want {
 				t.Fatalf("restart %d came after %v, want %v", n, c.at(n-1).Sub(failed), want)
@@ -80,10 +80,10 @@ func TestBackoffBeginsAnewAfterAQuietWhile(t *testing.T) {
 		s, c := newSupervisor(backoffMax, newBoard(newBubbleClock()), zerolog.Nop()), &children{}
 		for i, quiet := range []time.Duration{0, time.Second, 9 * time.Second, 10 * time.Second, time.Second} {
 			s.board.set("child", stateRunning)
-			time.Sleep(quiet)
+			rest(quiet)
 			failed := time.Now()
 			fail(s, c)
-			time.Sleep(time.Second)
+			rest(time.Second)
 			want := []time.Duration{100, 200, 400, 100, 200}[i] * time.Millisecond
 			if got := c.at(i).Sub(failed); got != want {
 				t.Errorf("failure %d: restarted after %v, want %v", i, got, want)
@@ -98,12 +98,12 @@ func TestNoRestartAfterStop(t *testing.T) {
 		fail(s, c)
 		s.leave("child")
 		fail(s, c)
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		other := newSupervisor(backoffMax, newBoard(newBubbleClock()), zerolog.Nop())
 		fail(other, c)
 		other.close()
 		fail(other, c)
-		time.Sleep(time.Minute)
+		rest(time.Minute)
 		if c.count() != 0 {
 			t.Errorf("%d restarts of children that were told to stop", c.count())
 		}
@@ -115,7 +115,7 @@ func TestHurryRestartsAtOnce(t *testing.T) {
 		s, c := newSupervisor(backoffMax, newBoard(newBubbleClock()), zerolog.Nop()), &children{}
 		for range 12 {
 			fail(s, c)
-			time.Sleep(time.Minute)
+			rest(time.Minute)
 		}
 		before := c.count()
 		fail(s, c)
@@ -124,7 +124,7 @@ func TestHurryRestartsAtOnce(t *testing.T) {
 			t.Error("who waits is not restarted")
 		}
 		fail(s, c)
-		time.Sleep(backoffBase)
+		rest(backoffBase)
 		synctest.Wait()
 		if c.count() != before+2 {
 			t.Error("a failure during the drain waits for long")
@@ -142,7 +142,7 @@ func TestSupervisorSurvivesABrokenLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newSupervisor(backoffMax, newBoard(newBubbleClock()), zerolog.New(brokenWriter{})), &children{}
 		fail(s, c)
-		time.Sleep(time.Second)
+		rest(time.Second)
 		if c.count() != 1 {
 			t.Error("not restarted")
 		}
@@ -251,7 +251,7 @@ func TestMessageIsGivenTwiceThenGivenUp(t *testing.T) {
 		for _, m := range []string{"once", "always", "never"} {
 			s.send(c, m)
 		}
-		time.Sleep(5 * time.Second)
+		rest(5 * time.Second)
 		if a, b := <-w.handled, <-w.handled; a != "once" || b != "never" {
 			t.Errorf("handled %v, %v", a, b)
 		}

@@ -148,7 +148,9 @@ func (s *System) build() {
 	s.started = s.opt.Clock.Now()
 	s.lib = newLibrary(s.opt.Log)
 	s.pool = newPool(s.opt.Shards, s.giveUp)
-	s.root = &rootSeat{cell: s.cell(rootName), supervisor: s.supervisor, draining: &s.draining}
+	s.root = &rootSeat{
+		cell: s.cell(rootName), supervisor: s.supervisor, draining: &s.draining, children: map[string]*cell{},
+	}
 	s.tier = &tierSeat{
 		cell:      s.cell(tierName(s.opt.Tiers[0].Coverage().Name)),
 		collector: newCollector(s.opt.Tiers[0]), subs: s.subs, losses: s.losses, send: s.send,
@@ -160,6 +162,7 @@ func (s *System) build() {
 		waiting: map[order]chan<- struct{}{},
 	}
 	s.tier.slicer = s.slicer.cell
+	s.tier.label = func() messages.Span { return around(s.opt.Clock.Now(), s.opt.Slice) }
 	for i := range s.opt.Shards {
 		s.shards = append(s.shards, s.buildShard(i, r))
 	}

@@ -40,7 +40,7 @@ func TestSlicesHoldWhatSourcesSend(t *testing.T) {
 		o.Clock = noonClock()
 		s := start(t, o)
 		sub := s.Subscribe(8)
-		time.Sleep(25 * time.Second) // In the bubble this takes no time.
+		rest(25 * time.Second) // In the bubble this takes no time.
 		if got := tier.totals().Up.Bytes; got != 5000 {
 			t.Errorf("after two slices: %d bytes, want 5000", got)
 		}
@@ -128,7 +128,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 				o.Clock = noonClock()
 				s := start(t, o)
 				for range 30 {
-					time.Sleep(1700 * time.Millisecond)
+					rest(1700 * time.Millisecond)
 					if err := s.Inject(name, "injected"); err != nil {
 						t.Fatal(err)
 					}
@@ -240,7 +240,7 @@ func TestSlowSubscriberDropsAndCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, options(&fakeTier{}))
 		sub := s.Subscribe(2)
-		time.Sleep(65 * time.Second)
+		rest(65 * time.Second)
 		if len(sub.C) != 2 || sub.Dropped() < 3 {
 			t.Errorf("%d waiting, %d dropped", len(sub.C), sub.Dropped())
 		}

@@ -15,6 +15,7 @@ import (
 type tierSeat struct {
 	*cell
 	collector *collector
+	label     func() messages.Span // the slice that holds the present
 	subs      *subscribers
 	losses    *lossBook
 	log       zerolog.Logger
@@ -106,7 +107,7 @@ func (a memoryTier) release(_ actor.Context, last bool) {
 		return
 	}
 	s.collector.carried = append(s.collector.carried, s.losses.take()...)
-	for s.collector.pending != nil || s.collector.leftover() {
+	for s.collector.pending != nil || s.collector.leftover(s.label()) {
 		err := protect(s.name, s.append)
 		if err != nil && s.collector.exhausted() {
 			s.log.Error().Err(err).Msg("the last slice is lost")
