@@ -13,12 +13,17 @@ import "weir/messages"
 //  5. A live incarnation whose counters go back was zeroed by another program, and counts from zero.
 //     Where starts are unknown it is taken for a new incarnation that got the same id.
 //     A record of a snapshot that is older than what was heard since takes nothing back.
+//     Where starts are unknown, a record of a snapshot may be that of an incarnation which ended meanwhile, though
+//     a new one has its id: it is left to the next snapshot.
 //  6. An incarnation that is missing from several snapshots is in limbo: it counts as ended, and goes
 //     on from where it was if it is heard of again.
 
 // apply books one update.
 func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	n, newest := t.lookup(u)
+	if t.doubtful(b, u, n) {
+		return
+	}
 	if n == 0 && tagsOnly(u) {
 		n = newest
 	}
@@ -46,6 +51,33 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 // outdated says whether a batch belongs to a snapshot that is older than what was seen of a flow since.
 func outdated(b *messages.Batch, seen uint16) bool {
 	return b.Snapshot != 0 && since(seen, uint16(b.Snapshot)) > 0 //nolint:gosec // Wraps on purpose.
+}
+
+// doubtful says whether a record of a snapshot without a start may be about another incarnation than the one that
+// was found, though with the same id: about an earlier one that ended while the snapshot was taken, or, where
+// counters went back, about a later one while the end of the found one is still on its way. Nothing is
+// lost by passing it over: a later snapshot or the end of the flow brings the same counters or larger ones.
+func (t *Table) doubtful(b *messages.Batch, u *messages.Update, found uint32) bool {
+	if b.Snapshot == 0 || u.Start != 0 || u.Kind != messages.Absolute || u.Status == messages.Ended {
+		return false
+	}
+	if found != 0 {
+		e := t.arena.at(found)
+		// It is not confirmed, so that the next snapshot knows that the end had the time to arrive.
+		if e.is(flagCounted) && !e.is(flagEnded) && beyond(&e.last, &u.Counters) &&
+			since(uint16(t.open), e.seen) <= 1 { //nolint:gosec // Wraps on purpose.
+			return true
+		}
+	}
+	q := t.index.probe(u.Hash)
+	for n := q.next(); n != 0; n = q.next() {
+		e := t.arena.at(n)
+		if e.key == u.Key && e.id == u.ID && e.is(flagEnded) && e.start == 0 &&
+			int16(e.seen-uint16(b.Snapshot)) >= 0 { //nolint:gosec // Wraps on purpose.
+			return true
+		}
+	}
+	return false
 }
 
 // tagsOnly says whether an update says nothing of the life of a flow.

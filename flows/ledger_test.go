@@ -96,6 +96,48 @@ func TestWithoutStartsARecordFromBeforeTheEnd(t *testing.T) {
 	want(t, b.close(), 900, 100, 1, 1)
 }
 
+// The kernel gives a new flow the id of the old one at once. A record of the old one that was read before its end
+// must not count for the new one.
+func TestWithoutStartsARecordOfTheOneBefore(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	b.snapshot(without(flowOf(client, server, 0, 600, 100), 7))
+	want(t, b.close(), 600, 100, 1, 0)
+	b.events(ended(without(flowOf(client, server, 0, 900, 100), 7)))
+	b.events(announced(without(flowOf(client, server, 0, 0, 0), 7)))
+	b.snapshot(without(flowOf(client, server, 0, 900, 100), 7))
+	b.events(ended(without(flowOf(client, server, 0, 500, 50), 7)))
+	b.snapshot(without(flowOf(client, server, 0, 900, 100), 7))
+	part := b.close()
+	if up := part.Rows.Totals().Up.Bytes; up != 300+500 {
+		t.Errorf("%d bytes up, want 800", up)
+	}
+}
+
+// A record of the new flow may come before the end of the old one.
+func TestWithoutStartsARecordOfTheOneAfter(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	b.snapshot(without(flowOf(client, server, 0, 600, 100), 7))
+	want(t, b.close(), 600, 100, 1, 0)
+	b.snapshot(without(flowOf(client, server, 0, 500, 50), 7))
+	b.events(ended(without(flowOf(client, server, 0, 900, 100), 7)))
+	b.events(ended(without(flowOf(client, server, 0, 500, 50), 7)))
+	want(t, b.close(), 300+500, 50, 1, 2)
+}
+
+// If no end comes, the next snapshot shows that it is another flow, or the same one counting from zero.
+func TestWithoutStartsAndWithoutEnds(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	b.snapshot(without(flowOf(client, server, 0, 600, 100), 7))
+	want(t, b.close(), 600, 100, 1, 0)
+	b.snapshot(without(flowOf(client, server, 0, 400, 40), 7))
+	want(t, b.close(), 0, 0, 0, 0)
+	b.snapshot(without(flowOf(client, server, 0, 500, 50), 7))
+	want(t, b.close(), 500, 50, 0, 0)
+}
+
 func TestWithoutStartsTheFirstSnapshotIsTheBaseline(t *testing.T) {
 	b := newBench(t, nil)
 	b.snapshot(without(flowOf(client, server, 0, 900, 100), 7))
