@@ -10,6 +10,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -214,14 +215,18 @@ func fail(w http.ResponseWriter, status int, err error) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		status, data = http.StatusInternalServerError, []byte(`{"error": "the answer has no JSON form"}`)
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false) // It is declared as JSON, and a filter has < and > in it.
+	if err := enc.Encode(v); err != nil {
+		status = http.StatusInternalServerError
+		data.Reset()
+		data.WriteString(`{"error": "the answer has no JSON form"}`)
 	}
 	w.Header().Set("Content-Type", jsonType)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	// The client may be gone, and nobody else could be told.
-	_, _ = w.Write(append(data, '\n')) //nolint:gosec // JSON, and declared as such.
+	_, _ = w.Write(data.Bytes())
 }

@@ -101,6 +101,8 @@ Exit codes: 0 all went well, 1 something failed, 2 the command was not understoo
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE:          unknownCommand,
+		// Two letters may be wrong.
+		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentFlags().StringVar(&a.socket, "socket", "",
 		"unix socket of the daemon (default: WEIR_SOCKET, or what the configuration says)")

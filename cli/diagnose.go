@@ -105,7 +105,6 @@ func diagnoseData(st *actors.Status) []sources.Finding {
 	f := sources.Finding{Level: sources.Warning, Subject: "rows"}
 	if live == 0 {
 		f.Text = "slices close, but no flow has been seen: nothing crosses this machine, or the kernel tracks nothing"
-		f.Cure = "weir check"
 	} else {
 		f.Text = fmt.Sprintf("%s flows are known, but none of them has moved since weir began to count", humanCount(live))
 	}

@@ -20,6 +20,7 @@ import (
 	"weir/columns"
 	"weir/messages/weirpb"
 	"weir/query"
+	"weir/sources"
 )
 
 // outputs are the forms of an answer.
@@ -171,14 +172,13 @@ func (a *App) explainEmpty(ctx context.Context, answer *query.Answer) {
 	if err != nil {
 		return // It answered a moment ago; the rows are out already.
 	}
-	why := ""
+	found := diagnose(st, a.Now())
+	why := reason(found)
 	switch {
 	case answer.RowsRead > 0:
 		why = "nothing in this range passes the filter"
-	case answer.SlicesRead == 0 && st.Slicer.Closed > 0:
+	case answer.SlicesRead == 0 && st.Slicer.Closed > 0 && !has(found, sources.Broken) && !has(found, sources.Warning):
 		why = "no slice of this range is held; 'weir status' shows what is"
-	default:
-		why = reason(diagnose(st, a.Now()))
 	}
 	if why == "" {
 		why = "no flow has moved in this range"

@@ -27,8 +27,7 @@ func (a *App) recordCommand() *cobra.Command {
 interrupted or the time is over. The source replay plays such a file. FILE may be - for
 standard output. A recording tells who spoke with whom: keep it accordingly.`,
 		Example: `  weir record --for 10m home.weir
-  weir run --set sources.conntrack.enabled=false --set sources.replay.enabled=true \
-           --set sources.replay.file=home.weir`,
+  weir run --set sources.conntrack.enabled=false --set sources.replay.file=home.weir`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return &usageError{errors.New("name one file, or - for standard output")}
