@@ -36,39 +36,50 @@ func (s *System) drain(ctx context.Context) error {
 	s.draining.Store(true)
 	s.supervisor.hurry()
 	round := 2*s.opt.Deadline + drainMargin // A round may be at work already.
-	errs := []error{
-		s.order(ctx, "last snapshots", lastSnapshots, round),
-		s.stopSources(ctx),
-		s.order(ctx, "last slice", lastSlice, round),
-		s.stopAll(ctx, "slicer", drainMargin, s.slicer.cell),
-		s.stopShards(ctx),
-		s.poisonAll(ctx, "tiers", drainTiers, s.tier.cell),
-		s.stopRoot(ctx),
+	phases := []struct {
+		name string
+		run  func() error
+	}{
+		{"last snapshots", func() error { return s.order(ctx, lastSnapshots, round) }},
+		{"sources", func() error { return s.stopSources(ctx) }},
+		{"last slice", func() error { return s.order(ctx, lastSlice, round) }},
+		{"slicer", func() error { return s.stopAll(ctx, drainMargin, s.slicer.cell) }},
+		{"shards", func() error { return s.stopShards(ctx) }},
+		{"tiers", func() error { return s.poisonAll(ctx, drainTiers, s.tier.cell) }},
+		{"root", func() error { return s.stopRoot(ctx) }},
+	}
+	var errs []error
+	for _, p := range phases {
+		began := s.opt.Clock.Monotonic()
+		if err := p.run(); err != nil {
+			errs = append(errs, fmt.Errorf("drain %s: %w", p.name, err))
+		}
+		s.opt.Log.Debug().Str("phase", p.name).Dur("took", s.opt.Clock.Monotonic()-began).Msg("drained")
 	}
 	s.finish()
 	return errors.Join(errs...)
 }
 
 // order gives the slicer an order and waits until it is done.
-func (s *System) order(ctx context.Context, phase string, o order, patience time.Duration) error {
+func (s *System) order(ctx context.Context, o order, patience time.Duration) error {
 	done := make(chan struct{}, 1)
 	s.send(s.slicer.cell, &giveOrder{order: o, done: done})
-	return s.await(ctx, phase, patience, done)
+	return s.await(ctx, patience, done)
 }
 
 // await waits for a phase.
-func (s *System) await(ctx context.Context, phase string, patience time.Duration, done <-chan struct{}) error {
+func (s *System) await(ctx context.Context, patience time.Duration, done <-chan struct{}) error {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
 	case <-done:
 		return nil
 	case <-s.root.stopped:
-		return fmt.Errorf("drain %s: %w", phase, errRootEnded)
+		return errRootEnded
 	case <-ctx.Done():
-		return fmt.Errorf("drain %s: %w", phase, ctx.Err())
+		return ctx.Err()
 	case <-late.C:
-		return fmt.Errorf("drain %s: %w", phase, context.DeadlineExceeded)
+		return context.DeadlineExceeded
 	}
 }
 
@@ -79,7 +90,7 @@ func (s *System) stopSources(ctx context.Context) error {
 	for i, src := range s.sources {
 		cells[i] = src.cell
 	}
-	return s.stopAll(ctx, "sources", drainSources, cells...)
+	return s.stopAll(ctx, drainSources, cells...)
 }
 
 // stopShards lets the shards work off what waits for them. What then is left is told.
@@ -88,11 +99,11 @@ func (s *System) stopShards(ctx context.Context) error {
 	for i, sh := range s.shards {
 		cells[i] = sh.cell
 	}
-	err := s.poisonAll(ctx, "shards", drainShards, cells...)
+	err := s.poisonAll(ctx, drainShards, cells...)
 	for _, sh := range s.shards {
 		sh.gate.close()
 		if n := sh.gate.level(); n > 0 {
-			err = errors.Join(err, fmt.Errorf("drain %s: %d batches lost", sh.name, n)) //nolint:err113 // Nobody acts on it.
+			err = errors.Join(err, fmt.Errorf("%s: %d batches lost", sh.name, n)) //nolint:err113 // Nobody acts on it.
 		}
 	}
 	return err
@@ -100,31 +111,31 @@ func (s *System) stopShards(ctx context.Context) error {
 
 // poisonAll stops actors behind all that waits in their mailboxes. Those that miss the deadline are
 // stopped before it.
-func (s *System) poisonAll(ctx context.Context, phase string, patience time.Duration, cells ...*cell) error {
+func (s *System) poisonAll(ctx context.Context, patience time.Duration, cells ...*cell) error {
 	for _, c := range cells {
 		if pid := c.pid.Load(); pid != nil {
 			s.lib.Root.Poison(pid)
 		}
 	}
-	err := s.awaitAll(ctx, phase, patience, cells)
+	err := s.awaitAll(ctx, patience, cells)
 	if err != nil {
-		return errors.Join(err, s.stopAll(context.WithoutCancel(ctx), phase, hardStop, cells...))
+		return errors.Join(err, s.stopAll(context.WithoutCancel(ctx), hardStop, cells...))
 	}
 	return nil
 }
 
 // stopAll stops actors at once.
-func (s *System) stopAll(ctx context.Context, phase string, patience time.Duration, cells ...*cell) error {
+func (s *System) stopAll(ctx context.Context, patience time.Duration, cells ...*cell) error {
 	for _, c := range cells {
 		s.supervisor.leave(c.name)
 		if pid := c.pid.Load(); pid != nil {
 			s.lib.Root.Stop(pid)
 		}
 	}
-	return s.awaitAll(ctx, phase, patience, cells)
+	return s.awaitAll(ctx, patience, cells)
 }
 
-func (s *System) awaitAll(ctx context.Context, phase string, patience time.Duration, cells []*cell) error {
+func (s *System) awaitAll(ctx context.Context, patience time.Duration, cells []*cell) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var errs []error
@@ -132,7 +143,7 @@ func (s *System) awaitAll(ctx context.Context, phase string, patience time.Durat
 		if c.pid.Load() == nil {
 			continue
 		}
-		if err := s.await(ctx, phase, patience, c.buried); err != nil {
+		if err := s.await(ctx, patience, c.buried); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", c.name, err))
 		}
 	}
@@ -153,7 +164,7 @@ func (s *System) stopRoot(ctx context.Context) error {
 	case <-s.root.stopped:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("drain root: %w", ctx.Err())
+		return ctx.Err()
 	}
 }
 

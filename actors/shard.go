@@ -42,9 +42,8 @@ type shardSeat struct {
 	clock  Clock
 	log    zerolog.Logger
 	losses *lossBook
-	send   func(to *cell, m any)
-	// slicer and tier get the shard's answers.
-	slicer, tier *cell
+	// slicer and tier take the shard's answers.
+	slicer, tier func(m any)
 
 	// Only the actor's turn touches these.
 	table  table
@@ -86,7 +85,7 @@ func (a shard) receive(_ actor.Context, m any) {
 	case *messages.LearnAliases:
 		s.table.LearnAliases(m)
 	case *messages.FlushEvents:
-		s.send(s.slicer, &messages.EventsFlushed{Seq: m.Seq, Shard: s.index})
+		s.slicer(&messages.EventsFlushed{Seq: m.Seq, Shard: s.index})
 	case *messages.CloseSlice:
 		s.close(m)
 	case *messages.ClockSet:
@@ -114,7 +113,7 @@ func (s *shardSeat) close(m *messages.CloseSlice) {
 	}
 	part := s.table.Close(m)
 	s.closed, s.dirty = m.Seq, false
-	s.send(s.tier, part)
+	s.tier(part)
 }
 
 func (s *shardSeat) report(m *reportStats) {
@@ -192,7 +191,7 @@ func (a shard) release(_ actor.Context, last bool) {
 	now := s.clock.Now()
 	part := s.table.Close(&messages.CloseSlice{Seq: s.closed + 1, Span: messages.Span{Start: now, End: now}})
 	s.closed, s.dirty = part.Seq, false
-	s.send(s.tier, part)
+	s.tier(part)
 }
 
 // status gives the last known numbers, after it has waited a moment for newer ones.

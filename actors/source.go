@@ -42,8 +42,8 @@ type sourceSeat struct {
 	log      zerolog.Logger
 	flux     flux
 	presence *presence
-	send     func(to *cell, m any)
-	slicer   *cell
+	self     func(m any)
+	slicer   func(m any) // takes the answers
 
 	// Only the actor's turn touches these.
 	crew   *crew // of the incarnation, until it is joined
@@ -114,7 +114,7 @@ func (s *sourceSeat) run(ctx context.Context, w *crew, src sources.Source) error
 // crashed is called in the goroutine that failed.
 func (s *sourceSeat) crashed(w *crew, c *crash) {
 	s.presence.set(false, s.clock.Now())
-	s.send(s.cell, &crewFailed{crew: w, crash: c})
+	s.self(&crewFailed{crew: w, crash: c})
 }
 
 func (a sourceActor) receive(_ actor.Context, m any) {
@@ -178,7 +178,7 @@ func (s *sourceSeat) answer(req messages.SnapshotRequest, taken messages.Snapsho
 	if err != nil {
 		taken.Err = err
 	}
-	s.send(s.slicer, &taken)
+	s.slicer(&taken)
 }
 
 // giveUp answers a request that made the actor fail, so that the slice need not wait for it.

@@ -225,7 +225,7 @@ func TestPanicsWhileStoppingEndTheActor(t *testing.T) {
 			s.send(c, "message")
 			eventually(t, "failure", func() bool { return actorOf(t, s, "weak").Failures > 0 })
 			s.draining.Store(true)
-			if err := s.stopAll(t.Context(), "weak", 5*time.Second, c); err != nil {
+			if err := s.stopAll(t.Context(), 5*time.Second, c); err != nil {
 				t.Error(err)
 			}
 			drain(t, s)

@@ -153,7 +153,7 @@ func (s *System) build() {
 	}
 	s.tier = &tierSeat{
 		cell:      s.cell(tierName(s.opt.Tiers[0].Coverage().Name)),
-		collector: newCollector(s.opt.Tiers[0]), subs: s.subs, losses: s.losses, send: s.send,
+		collector: newCollector(s.opt.Tiers[0]), subs: s.subs, losses: s.losses,
 	}
 	s.tier.log = s.logOf(s.tier.cell)
 	r := &route{seed: rand.Uint64(), taps: s.taps, losses: s.losses, clock: s.opt.Clock}
@@ -161,7 +161,7 @@ func (s *System) build() {
 		cell: s.cell(slicerName), clock: s.opt.Clock, tier: s.tier.cell, book: s.losses, send: s.send,
 		waiting: map[order]chan<- struct{}{},
 	}
-	s.tier.slicer = s.slicer.cell
+	s.tier.slicer = s.answerTo(s.slicer.cell)
 	s.tier.label = func() messages.Span { return around(s.opt.Clock.Now(), s.opt.Slice) }
 	for i := range s.opt.Shards {
 		s.shards = append(s.shards, s.buildShard(i, r))
@@ -183,7 +183,7 @@ func (s *System) build() {
 func (s *System) buildShard(i int, r *route) *shardSeat {
 	sh := &shardSeat{
 		cell: s.cell(shardName(i)), index: i, gate: newGate(), clock: s.opt.Clock, losses: s.losses,
-		send: s.send, slicer: s.slicer.cell, tier: s.tier.cell,
+		slicer: s.answerTo(s.slicer.cell), tier: s.answerTo(s.tier.cell),
 	}
 	sh.log = s.logOf(sh.cell)
 	sh.make = func(since time.Time) table {
@@ -200,8 +200,9 @@ func (s *System) buildShard(i int, r *route) *shardSeat {
 func (s *System) buildSource(spec SourceSpec, r *route) *sourceSeat {
 	src := &sourceSeat{
 		cell: s.cell(sourceName(spec.Name)), spec: spec, route: r, since: s.started, clock: s.opt.Clock,
-		presence: newPresence(s.started), send: s.send, slicer: s.slicer.cell,
+		presence: newPresence(s.started), slicer: s.answerTo(s.slicer.cell),
 	}
+	src.self = s.answerTo(src.cell)
 	src.log = s.opt.Log.With().Str("source", spec.Name).Logger()
 	return src
 }
@@ -218,6 +219,15 @@ func (s *System) send(to *cell, m any) {
 		return
 	}
 	s.lib.Root.Send(pid, m)
+}
+
+// answerTo makes the way for answers to an actor. One that has stopped misses none of them.
+func (s *System) answerTo(to *cell) func(m any) {
+	return func(m any) {
+		if !to.gone() {
+			s.send(to, m)
+		}
+	}
 }
 
 func props(c *cell, make func() behaviour, opts ...actor.PropsOption) *actor.Props {

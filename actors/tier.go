@@ -19,8 +19,7 @@ type tierSeat struct {
 	subs      *subscribers
 	losses    *lossBook
 	log       zerolog.Logger
-	send      func(to *cell, m any)
-	slicer    *cell // is told of each closed slice
+	slicer    func(m any) // is told of each closed slice
 }
 
 // sliceDone tells the slicer that the tier has done with a slice; Slice is nil if it was given up.
@@ -76,14 +75,14 @@ func (s *tierSeat) append() {
 	if err != nil {
 		panic(err)
 	}
-	s.send(s.slicer, &sliceDone{seq: slice.Seq, slice: slice})
+	s.slicer(&sliceDone{seq: slice.Seq, slice: slice})
 	s.subs.tell(&messages.SliceClosed{Slice: slice})
 }
 
 func (s *tierSeat) drop() {
 	seq := s.collector.giveUp()
 	s.log.Error().Uint64("slice", seq).Msg("slice given up: the tier does not take it")
-	s.send(s.slicer, &sliceDone{seq: seq})
+	s.slicer(&sliceDone{seq: seq})
 }
 
 func (a memoryTier) giveUp(m any) {
@@ -92,7 +91,7 @@ func (a memoryTier) giveUp(m any) {
 	case *messages.SlicePart:
 		s.collector.losePart(m)
 	case *messages.SealSlice:
-		s.send(s.slicer, &sliceDone{seq: m.Seq}) // Its parts go into the next one.
+		s.slicer(&sliceDone{seq: m.Seq}) // Its parts go into the next one.
 	case *relabelSlices:
 		s.log.Error().Uint64("since", m.since).Dur("delta", m.delta).Msg("slices keep their wrong times")
 	}
