@@ -65,14 +65,15 @@ func (t *traffic) wave(i int) float64 {
 	return 1 + 0.4*math.Sin(float64(i)/9) + 0.2*(t.rand.Float64()-0.5)
 }
 
-// add makes up a flow. One that is older than the recording must still live.
+// add makes up a flow. One that is older than the recording lives at least until the first snapshot, so that
+// its baseline is known: a demonstration should be exact.
 func (t *traffic) add(chooser chooser, begin time.Duration) *flow {
 	f := t.world.newFlow(t.rand, &kinds[chooser.choose(t.rand)], begin)
 	for t.taken(f) {
 		f = t.world.newFlow(t.rand, &kinds[chooser.choose(t.rand)], begin)
 	}
-	if f.end < time.Second {
-		f.end = time.Duration(t.rand.Int64N(int64(t.options.Slice)))
+	if begin < 0 && f.end < t.options.Slice {
+		f.end = t.options.Slice + time.Duration(t.rand.Int64N(int64(t.options.Slice)))
 	}
 	t.keys[f.update.Key] = struct{}{}
 	t.live = append(t.live, f)
