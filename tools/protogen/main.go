@@ -71,7 +71,8 @@ func compare(folder string, want map[string][]byte) error {
 
 func write(folder string, files map[string][]byte) error {
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), content, 0o644); err != nil { //nolint:gosec // All may read sources.
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, content, 0o644); err != nil { //nolint:gosec // All may read sources.
 			return err
 		}
 	}
