@@ -32,7 +32,7 @@ test: ## run all tests with the race detector; as root that includes those on re
 	@.ci/test.sh ./...
 
 test-386: ## run the unit tests as a 32-bit program
-	GOARCH=386 CGO_ENABLED=0 $(GO) test $$($(GO) list ./... | grep -v '^weir/test')
+	GOARCH=386 CGO_ENABLED=0 $(GO) test -trimpath $$($(GO) list ./... | grep -v '^weir/test')
 
 test-long: ## run what takes long: kill loops, a simulated day, ten minutes of fuzzing (an hour in all)
 	@.ci/test-deps.sh
