@@ -11,7 +11,7 @@ const nested = 0x8000
 
 // attr makes an attribute of the concatenation of its parts.
 func attr(typ uint16, parts ...[]byte) []byte {
-	b := make([]byte, attrLen)
+	b := []byte{0, 0, 0, 0}
 	for _, p := range parts {
 		b = append(b, p...)
 	}

@@ -98,80 +98,93 @@ func (r *record) decode(b []byte) error {
 	if len(b) < nfgenLen {
 		return errMalformed
 	}
-	a := attrs{rest: b[nfgenLen:]}
-	for a.next() {
-		if !r.attribute(a.typ, a.val) {
+	for b = b[nfgenLen:]; len(b) >= attrLen; {
+		typ, v, rest := cutAttr(b)
+		if !r.attribute(typ, v) {
 			return errMalformed
 		}
+		b = rest
 	}
-	switch {
-	case a.bad:
-		return errMalformed
-	case r.have&haveTuples != haveTuples || r.orig.proto != r.reply.proto:
+	if r.have&haveTuples != haveTuples || r.orig.proto != r.reply.proto {
 		return errIncomplete
 	}
 	return nil
 }
 
-func (r *record) attribute(typ uint16, v []byte) (ok bool) {
+func (r *record) attribute(typ uint16, v []byte) bool {
 	switch typ {
+	case badAttr:
+		return false
 	case ctaTupleOrig:
-		ok = r.orig.decode(v)
 		r.have |= haveOrig
+		return r.orig.decode(v)
 	case ctaTupleReply:
-		ok = r.reply.decode(v)
 		r.have |= haveReply
+		return r.reply.decode(v)
 	case ctaCountersOrig:
-		ok = counter(v, &r.counters[0])
 		r.have |= haveOrigCounters
+		return counter(v, &r.counters[0])
 	case ctaCountersReply:
-		ok = counter(v, &r.counters[1])
 		r.have |= haveReplyCounters
+		return counter(v, &r.counters[1])
 	case ctaTimestamp:
-		ok = r.timestamp(v)
+		return r.timestamp(v)
 	case ctaStatus:
-		ok = u32(v, &r.status)
+		return u32(v, &r.status)
 	case ctaMark:
-		ok = u32(v, &r.mark)
+		return u32(v, &r.mark)
 	case ctaID:
-		ok = u32(v, &r.id)
 		r.have |= haveID
+		return u32(v, &r.id)
 	case ctaZone:
-		ok = u16(v, &r.zone)
 		r.have |= haveZone
-	default:
-		ok = true
+		return u16(v, &r.zone)
 	}
-	return ok
+	return true
 }
 
-func (r *record) timestamp(v []byte) bool {
-	a, ok := attrs{rest: v}, true
-	for ok && a.next() {
-		switch a.typ {
+func (r *record) timestamp(b []byte) bool {
+	for len(b) >= attrLen {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaTimestampStart:
-			ok = u64(a.val, &r.start)
+			ok = u64(v, &r.start)
 		case ctaTimestampStop:
-			ok = u64(a.val, &r.stop)
+			ok = u64(v, &r.stop)
 		}
+		if !ok {
+			return false
+		}
+		b = rest
 	}
-	return ok && !a.bad
+	return true
 }
 
 // counter reads packets and bytes; both must be there.
-func counter(v []byte, c *messages.Counter) bool {
-	a, ok, seen := attrs{rest: v}, true, 0
-	for ok && a.next() {
-		switch a.typ {
+func counter(b []byte, c *messages.Counter) bool {
+	seen := 0
+	for len(b) >= attrLen {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaCountersPackets:
-			ok = u64(a.val, &c.Packets)
+			ok = u64(v, &c.Packets)
 			seen |= 1
 		case ctaCountersBytes:
-			ok = u64(a.val, &c.Bytes)
+			ok = u64(v, &c.Bytes)
 			seen |= 2
 		}
+		if !ok {
+			return false
+		}
+		b = rest
 	}
-	return ok && !a.bad && seen == 3
+	return seen == 3
 }
 
 // Bits of what a tuple must have.
@@ -182,64 +195,86 @@ const (
 	tupleWhole = tupleSrc | tupleDst | tupleProto
 )
 
-func (t *tuple) decode(v []byte) bool {
-	a, ok, seen := attrs{rest: v}, true, 0
-	for ok && a.next() {
-		switch a.typ {
+func (t *tuple) decode(b []byte) bool {
+	seen := 0
+	for len(b) >= attrLen {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaTupleIP:
-			ok = t.addresses(a.val, &seen)
+			ok = t.addresses(v, &seen)
 		case ctaTupleProto:
-			ok = t.protocol(a.val, &seen)
+			ok = t.protocol(v, &seen)
 		case ctaTupleZone:
-			ok = u16(a.val, &t.zone)
+			ok = u16(v, &t.zone)
 		}
+		if !ok {
+			return false
+		}
+		b = rest
 	}
-	return ok && !a.bad && seen == tupleWhole
+	return seen == tupleWhole
 }
 
-func (t *tuple) addresses(v []byte, seen *int) bool {
-	a, ok := attrs{rest: v}, true
-	for ok && a.next() {
-		switch a.typ {
+func (t *tuple) addresses(b []byte, seen *int) bool {
+	for len(b) >= attrLen {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaIPv4Src:
-			ok = addr4(a.val, &t.src.Addr)
+			ok = addr4(v, &t.src.Addr)
 			*seen |= tupleSrc
 		case ctaIPv4Dst:
-			ok = addr4(a.val, &t.dst.Addr)
+			ok = addr4(v, &t.dst.Addr)
 			*seen |= tupleDst
 		case ctaIPv6Src:
-			ok = len(a.val) == 16 && copy(t.src.Addr[:], a.val) == 16
+			ok = addr6(v, &t.src.Addr)
 			*seen |= tupleSrc
 		case ctaIPv6Dst:
-			ok = len(a.val) == 16 && copy(t.dst.Addr[:], a.val) == 16
+			ok = addr6(v, &t.dst.Addr)
 			*seen |= tupleDst
 		}
+		if !ok {
+			return false
+		}
+		b = rest
 	}
-	return ok && !a.bad
+	return true
 }
 
-func (t *tuple) protocol(v []byte, seen *int) bool {
-	a, ok := attrs{rest: v}, true
-	for ok && a.next() {
-		switch a.typ {
+func (t *tuple) protocol(b []byte, seen *int) bool {
+	var icmpType, icmpCode uint8
+	for len(b) >= attrLen {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaProtoNum:
-			ok = u8(a.val, &t.proto)
+			ok = u8(v, &t.proto)
 			*seen |= tupleProto
 		case ctaProtoSrcPort, ctaProtoICMPID, ctaProtoICMPv6ID:
-			ok = u16(a.val, &t.src.Port)
+			ok = u16(v, &t.src.Port)
 		case ctaProtoDstPort:
-			ok = u16(a.val, &t.dst.Port)
+			ok = u16(v, &t.dst.Port)
 		case ctaProtoICMPType, ctaProtoICMPv6Type:
-			var typ uint8
-			ok = u8(a.val, &typ)
-			t.dst.Port = t.dst.Port&0xff | uint16(typ)<<8
+			ok = u8(v, &icmpType)
 		case ctaProtoICMPCode, ctaProtoICMPv6Code:
-			var code uint8
-			ok = u8(a.val, &code)
-			t.dst.Port = t.dst.Port&0xff00 | uint16(code)
+			ok = u8(v, &icmpCode)
 		}
+		if !ok {
+			return false
+		}
+		b = rest
 	}
-	return ok && !a.bad
+	if isICMP(t.proto) {
+		t.dst.Port = uint16(icmpType)<<8 | uint16(icmpCode)
+	}
+	return true
 }
 
 func isICMP(proto uint8) bool { return proto == unix.IPPROTO_ICMP || proto == unix.IPPROTO_ICMPV6 }
@@ -249,7 +284,16 @@ func addr4(v []byte, to *[16]byte) bool {
 	if len(v) != 4 {
 		return false
 	}
-	*to = [16]byte{10: 0xff, 11: 0xff, 12: v[0], 13: v[1], 14: v[2], 15: v[3]}
+	binary.BigEndian.PutUint64(to[:], 0)
+	binary.BigEndian.PutUint64(to[8:], 0xffff<<32|uint64(binary.BigEndian.Uint32(v)))
+	return true
+}
+
+func addr6(v []byte, to *[16]byte) bool {
+	if len(v) != 16 {
+		return false
+	}
+	*to = [16]byte(v)
 	return true
 }
 

@@ -172,7 +172,8 @@ func TestReliable(t *testing.T) {
 func option(t *testing.T, s *socket, opt int) (v int) {
 	t.Helper()
 	var err error
-	if e := errors.Join(s.raw.Control(func(fd uintptr) { v, err = unix.GetsockoptInt(int(fd), unix.SOL_NETLINK, opt) }), err); e != nil {
+	raw := s.raw.Control(func(fd uintptr) { v, err = unix.GetsockoptInt(int(fd), unix.SOL_NETLINK, opt) })
+	if e := errors.Join(raw, err); e != nil {
 		t.Fatal(e)
 	}
 	return v

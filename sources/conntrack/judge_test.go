@@ -23,14 +23,24 @@ func TestSilenceIsJudged(t *testing.T) {
 		name  string
 		dumps []dump
 	}{
-		{"nothing ends", []dump{{0, 9, 0, 0, false}, {9, 20, 0, 0, false}, {20, 20, 0, 0, false}, {20, 20, 0, 0, false}}},
-		{"ends are heard", []dump{{0, 90, 0, 0, false}, {50, 90, 40, 0, false}, {50, 90, 80, 0, false}, {50, 90, 120, 0, false}}},
+		{"nothing ends", []dump{
+			{0, 9, 0, 0, false}, {9, 20, 0, 0, false}, {20, 20, 0, 0, false}, {20, 20, 0, 0, false},
+		}},
+		{"ends are heard", []dump{
+			{0, 90, 0, 0, false}, {50, 90, 40, 0, false}, {50, 90, 80, 0, false}, {50, 90, 120, 0, false},
+		}},
 		{"ends are not heard", []dump{
-			{0, 90, 0, 0, false}, {80, 90, 0, 10, false}, {80, 90, 0, 10, false}, {80, 90, 0, 10, true}, {90, 90, 0, 0, true},
-			{50, 90, 1, 0, false}, {80, 90, 1, 10, false},
+			{0, 90, 0, 0, false},
+			{80, 90, 0, 10, false},
+			{80, 90, 0, 10, false},
+			{80, 90, 0, 10, true},
+			{90, 90, 0, 0, true},
+			{50, 90, 1, 0, false},
+			{80, 90, 1, 10, false},
 		}},
 		{"a few may be counted twice", []dump{
-			{0, 90, 0, 0, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false},
+			{0, 90, 0, 0, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false},
+			{89, 90, 0, 1, false},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -176,7 +186,8 @@ func TestDropsAreCountedOverTheWrap(t *testing.T) {
 		}
 	}}
 	l.lastGood = time.Now()
-	if err := errors.Join(l.tellDrops(l.lastGood.Add(time.Second)), l.tellDrops(l.lastGood.Add(time.Second))); err != nil {
+	now := l.lastGood.Add(time.Second)
+	if err := errors.Join(l.tellDrops(now), l.tellDrops(now)); err != nil {
 		t.Fatal(err)
 	}
 	if len(told) != 2 || told[0] != 5 || told[1] != 0 {

@@ -94,17 +94,21 @@ func readTableSize(payload []byte) (t tableSize, err error) {
 	if len(payload) < nfgenLen {
 		return t, errMalformed
 	}
-	a, ok := attrs{rest: payload[nfgenLen:]}, true
-	for ok && a.next() {
-		switch a.typ {
+	for b := payload[nfgenLen:]; len(b) >= attrLen; {
+		typ, v, rest := cutAttr(b)
+		ok := true
+		switch typ {
+		case badAttr:
+			ok = false
 		case ctaStatsGlobalEntries:
-			ok = u32(a.val, &t.entries)
+			ok = u32(v, &t.entries)
 		case ctaStatsGlobalMaxEntries:
-			ok = u32(a.val, &t.limit)
+			ok = u32(v, &t.limit)
 		}
-	}
-	if a.bad || !ok {
-		return t, errMalformed
+		if !ok {
+			return t, errMalformed
+		}
+		b = rest
 	}
 	return t, nil
 }

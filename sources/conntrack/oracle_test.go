@@ -166,8 +166,9 @@ func compare(t *testing.T, r *record, f *timo.Flow) {
 	check("zone", r.zone, f.Zone)
 	check("mark", r.mark, f.Mark)
 	check("status", r.status, uint32(f.Status))
-	check("counters.orig", r.counters[0], messages.Counter{Packets: f.CountersOrig.Packets, Bytes: f.CountersOrig.Bytes})
-	check("counters.reply", r.counters[1], messages.Counter{Packets: f.CountersReply.Packets, Bytes: f.CountersReply.Bytes})
+	for i, c := range []timo.Counter{f.CountersOrig, f.CountersReply} {
+		check("counters", r.counters[i], messages.Counter{Packets: c.Packets, Bytes: c.Bytes})
+	}
 	check("start", stamp(r.start), fmt.Sprint(f.Timestamp.Start.UnixNano()))
 	check("have counters", r.have&haveCounters, haveCounters)
 }
@@ -192,7 +193,8 @@ func TestSnapshotOfEveryKind(t *testing.T) {
 		}
 	}
 	taken, err := r.Snapshot(t.Context(), messages.SnapshotRequest{Seq: 7})
-	if err != nil || !taken.Complete || taken.Records != uint64(len(made)) || taken.Seq != 7 || taken.Source != "conntrack" {
+	if err != nil || !taken.Complete || taken.Records != uint64(len(made)) || taken.Seq != 7 ||
+		taken.Source != "conntrack" {
 		t.Fatalf("snapshot = %+v, %v; want %d records", taken, err, len(made))
 	}
 	byKey := map[messages.Key]posted{}

@@ -225,9 +225,9 @@ func TestSwitchesThatCannotBeSet(t *testing.T) {
 	}{
 		{"all on", map[string]string{sysctlAcct: "1", sysctlTimestamp: "1", sysctlEvents: "1"}, "", nil},
 		{"automatic events", map[string]string{sysctlAcct: "1", sysctlTimestamp: "1", sysctlEvents: "2"}, "", nil},
-		{"no accounting in the kernel", map[string]string{sysctlTimestamp: "1", sysctlEvents: "1"}, "accounting is off", nil},
-		{"no timestamps in the kernel", map[string]string{sysctlAcct: "1", sysctlEvents: "1"}, "", []string{"timestamp is off"}},
-		{"no events in the kernel", map[string]string{sysctlAcct: "1", sysctlTimestamp: "1"}, "", []string{"events is off"}},
+		{"no accounting", map[string]string{sysctlTimestamp: "1", sysctlEvents: "1"}, "accounting is off", nil},
+		{"no timestamps", map[string]string{sysctlAcct: "1", sysctlEvents: "1"}, "", []string{"timestamp is off"}},
+		{"no events", map[string]string{sysctlAcct: "1", sysctlTimestamp: "1"}, "", []string{"events is off"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

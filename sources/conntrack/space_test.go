@@ -130,7 +130,8 @@ func (s *space) traffic(t testing.TB) {
 			return err
 		}
 		cmd := exec.Command(nft, "-f", "-") // The child is in the namespace of this thread.
-		cmd.Stdin = strings.NewReader("table inet t {\n chain c {\n type filter hook input priority 0\n ct state new accept\n }\n}\n")
+		cmd.Stdin = strings.NewReader("table inet t {\n chain c {\n type filter hook input priority 0\n" +
+			"ct state new accept\n }\n}\n")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("nft: %w: %s", err, out)
 		}
@@ -138,8 +139,8 @@ func (s *space) traffic(t testing.TB) {
 	})
 }
 
-// echo sends n datagrams of size bytes of payload over the loopback, and each back; it gives the port of the sender and of
-// the receiver.
+// echo sends n datagrams of size bytes of payload over the loopback, and each back; it gives the ports of the
+// sender and of the receiver.
 func (s *space) echo(t testing.TB, n, size int) (from, to uint16) {
 	t.Helper()
 	s.in(t, func() error {
