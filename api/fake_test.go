@@ -123,10 +123,11 @@ func serve(t *testing.T, c Core) *daemon {
 		t.Fatal(err)
 	}
 	go func() { d.served <- d.Serve(l) }()
-	d.client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "unix", d.socket)
-	}}}
+	}
+	d.client = &http.Client{Transport: &http.Transport{DialContext: dial}}
 	t.Cleanup(func() {
 		d.client.CloseIdleConnections()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)

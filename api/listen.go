@@ -85,8 +85,7 @@ func (s Socket) removeStale(ctx context.Context) error {
 	c, err := d.DialContext(ctx, "unix", s.Path)
 	switch {
 	case err == nil:
-		c.Close()
-		return fmt.Errorf("socket %s: %w", s.Path, ErrInUse)
+		return errors.Join(fmt.Errorf("socket %s: %w", s.Path, ErrInUse), c.Close())
 	case errors.Is(err, syscall.ECONNREFUSED):
 		if err := os.Remove(s.Path); err != nil {
 			return fmt.Errorf("remove old socket: %w", err)

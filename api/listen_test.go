@@ -72,7 +72,8 @@ func TestOtherFilesStay(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen(t, Socket{Path: path, Mode: 0o600}); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	_, err := listen(t, Socket{Path: path, Mode: 0o600})
+	if err == nil || !strings.Contains(err.Error(), "is no socket") {
 		t.Errorf("got %v", err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "precious" {

@@ -24,12 +24,13 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	f.add("weir_info", "What runs.", true, labels{"version", s.version}, 1)
 	f.add("weir_api_requests_total", "Requests that arrived.", false, nil, float64(s.counts.requests.Load()))
 	f.add("weir_api_panics_total", "Requests that failed inside.", false, nil, float64(s.counts.panics.Load()))
-	f.add("weir_api_refused_total", "Requests refused because too many ran.", false, nil, float64(s.counts.refused.Load()))
+	f.add("weir_api_refused_total", "Requests refused because too many ran.", false, nil,
+		float64(s.counts.refused.Load()))
 	f.add("weir_api_queries_running", "Queries being answered.", true, nil, float64(len(s.queries)))
 	f.add("weir_api_recordings_running", "Recordings being streamed.", true, nil, float64(len(s.recordings)))
 	f.status(&st)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write(f.text()) //nolint:gosec // The client may be gone; labels are escaped.
+	_, _ = w.Write(f.text()) // The client may be gone.
 }
 
 // status adds what the daemon tells of its parts. Fields become metrics by the names they have in JSON.

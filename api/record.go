@@ -92,7 +92,8 @@ type chunks struct {
 
 // Write writes one frame of a recording.
 func (c *chunks) Write(p []byte) (int, error) {
-	if err := c.control.SetWriteDeadline(time.Now().Add(chunkTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	err := c.control.SetWriteDeadline(time.Now().Add(chunkTimeout))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	n, err := c.w.Write(p)

@@ -95,7 +95,8 @@ func New(o Options) *Server {
 	}
 	s.http = http.Server{
 		Handler: s.Handler(), MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout, WriteTimeout: writeTimeout,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		WriteTimeout: writeTimeout,
 	}
 	return s
 }

@@ -22,7 +22,8 @@ import (
 )
 
 func TestQueryJSON(t *testing.T) {
-	code, body, header := ask(t, newServer(newCore(t)).Handler(), "/v1/query?by=local.ip&filter=local.ip%20=%20192.0.2.2")
+	code, body, header := ask(t, newServer(newCore(t)).Handler(),
+		"/v1/query?by=local.ip&filter=local.ip%20=%20192.0.2.2")
 	if code != http.StatusOK || !strings.HasPrefix(header.Get("Content-Type"), "application/json") {
 		t.Fatalf("%d %s %s", code, header, body)
 	}
@@ -45,7 +46,8 @@ func TestQueryProtobuf(t *testing.T) {
 	if err := proto.Unmarshal([]byte(body), m); err != nil {
 		t.Fatal(err)
 	}
-	if header.Get("Content-Type") != ProtobufType || len(m.GetRows()) != 1 || m.GetRows()[0].GetCells()[0].GetNumber() != 330 {
+	if header.Get("Content-Type") != ProtobufType || len(m.GetRows()) != 1 ||
+		m.GetRows()[0].GetCells()[0].GetNumber() != 330 {
 		t.Errorf("%v %v", header, m)
 	}
 }
@@ -160,7 +162,8 @@ func TestPanicIsCountedAndOthersGoOn(t *testing.T) {
 	}
 	body, _ := io.ReadAll(resp.Body)
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusInternalServerError || strings.Contains(string(body), "boom") || d.counts.panics.Load() != 1 {
+	if resp.StatusCode != http.StatusInternalServerError || strings.Contains(string(body), "boom") ||
+		d.counts.panics.Load() != 1 {
 		t.Errorf("%s %s", resp.Status, body)
 	}
 	if code, _, _ := ask(t, d.Handler(), "/v1/query"); code != http.StatusOK {
@@ -211,7 +214,8 @@ func TestHostOnLoopback(t *testing.T) {
 	for host, want := range map[string]int{
 		"": 200, "localhost:8017": 200, "[::1]:8017": 200, "127.0.0.1": 200, "evil.example:8017": 403, "192.0.2.1": 403,
 	} {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/v1/status", http.NoBody)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/v1/status",
+			http.NoBody)
 		req.Host = host
 		resp, err := client.Do(req)
 		if err != nil {

@@ -76,7 +76,8 @@ func TestQueryOutputs(t *testing.T) {
 func TestQueryMistakes(t *testing.T) {
 	term := newTerminal(t, "WEIR_SOCKET="+serve(t, newCore()))
 	term.run("query", "local.ip = 192.0.2.1 and locl.ip = 1").want(t, 2,
-		"  local.ip = 192.0.2.1 and locl.ip = 1\n  "+strings.Repeat(" ", 25)+"^\n", `there is no column "locl.ip"`, "local.ip")
+		"  local.ip = 192.0.2.1 and locl.ip = 1\n  "+strings.Repeat(" ", 25)+"^\n", `there is no column "locl.ip"`,
+		"local.ip")
 	r := term.run("query", "\x1b[31m = 1")
 	r.want(t, 2, `  \x1b[31m = 1`)
 	if strings.Contains(r.out+r.err, "\x1b") {
@@ -91,13 +92,18 @@ func TestEmptyAnswersSayWhy(t *testing.T) {
 		want   string
 	}{
 		"down": {func(s *actors.Status) {
-			s.Actors[1] = actors.ActorStatus{Name: "source/stub", State: "backing-off", Failures: 4, LastError: "no \x1b luck"}
+			s.Actors[1].State, s.Actors[1].Failures, s.Actors[1].LastError = "backing-off", 4, "no \x1b luck"
 		}, `source stub: failed 4 times and waits to be started again: no \x1b luck`},
 		"degraded": {func(s *actors.Status) {
 			s.Sources[0].State, s.Sources[0].Detail = sources.Degraded, "accounting is off"
 		}, "source stub: delivers less than it should: accounting is off"},
-		"starting": {func(s *actors.Status) { s.Sources[0].Ready = false; s.Slicer.Closed = 0 }, "source stub: is still starting"},
-		"early":    {func(s *actors.Status) { s.Slicer.Closed = 0 }, "slices: no slice has closed yet; the first will at 12:00:09"},
+		"starting": {func(s *actors.Status) {
+			s.Sources[0].Ready = false
+			s.Slicer.Closed = 0
+		}, "source stub: is still starting"},
+		"early": {func(s *actors.Status) {
+			s.Slicer.Closed = 0
+		}, "slices: no slice has closed yet; the first will at 12:00:09"},
 		"stuck": {func(s *actors.Status) {
 			s.Slicer.Closed, s.Slicer.LastClosed.End = 0, now
 			s.Slicer.ClockUnset = true
@@ -118,7 +124,8 @@ func TestEmptyAnswersSayWhy(t *testing.T) {
 func TestEmptyForTheFilter(t *testing.T) {
 	c := newCore()
 	c.fill(t)
-	newTerminal(t, "WEIR_SOCKET="+serve(t, c)).run("query", "local.ip = 203.0.113.1").want(t, 0, "nothing in this range passes the filter")
+	newTerminal(t, "WEIR_SOCKET="+serve(t, c)).run("query", "local.ip = 203.0.113.1").want(t, 0,
+		"nothing in this range passes the filter")
 }
 
 func TestStatus(t *testing.T) {
@@ -129,8 +136,10 @@ func TestStatus(t *testing.T) {
 	c.status.Slicer.Late, c.status.Slicer.ClockJumps, c.status.Draining = 3, 1, true
 	term := newTerminal(t, "WEIR_SOCKET="+serve(t, c))
 	r := term.run("status")
-	r.want(t, 0, "running since 11:00:00 (1h), about to end", "3; 0 incomplete", "1,234,567 updates", "2 KiB of 64 MiB", "1,000,000  how many",
-		`source/stub  running  11:00:00         2  12:00:00 panic:\nboom`, "late          3 times", `\x1b]0;pwned\a\u202e`)
+	r.want(t, 0, "running since 11:00:00 (1h), about to end", "3; 0 incomplete", "1,234,567 updates",
+		"2 KiB of 64 MiB", "1,000,000  how many",
+		`source/stub  running  11:00:00         2  12:00:00 panic:\nboom`, "late          3 times",
+		`\x1b]0;pwned\a\u202e`)
 	if strings.ContainsAny(r.out, "\x1b\a\u202e") {
 		t.Errorf("an escape went through: %q", r.out)
 	}
@@ -150,7 +159,8 @@ func TestUnreachable(t *testing.T) {
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	l.Close()
 	term := newTerminal(t)
-	term.run("query", "--socket", filepath.Join(dir, "none")).want(t, 1, "there is no socket "+dir, "sudo weir run", "WEIR_SOCKET")
+	term.run("query", "--socket", filepath.Join(dir, "none")).want(t, 1, "there is no socket "+dir, "sudo weir run",
+		"WEIR_SOCKET")
 	term.run("query", "--socket", file).want(t, 1, file+" is not the socket of a daemon")
 	term.run("query", "--socket", dead).want(t, 1, "is gone", "sudo weir run")
 }
@@ -174,7 +184,8 @@ func TestNotPermitted(t *testing.T) {
 		}
 		err := c.explain(t.Context(), denied)
 		var u *unreachable
-		if !errors.As(err, &u) || !strings.Contains(u.cure, "sudo weir") || !strings.Contains(err.Error(), "may not connect") {
+		if !errors.As(err, &u) || !strings.Contains(u.cure, "sudo weir") ||
+			!strings.Contains(err.Error(), "may not connect") {
 			t.Errorf("%o: %v", mode, err)
 		}
 		if os.Geteuid() == 0 && !strings.Contains(u.cure, want) {

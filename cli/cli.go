@@ -152,7 +152,8 @@ type configFlags struct {
 }
 
 func (f *configFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.file, "config", "c", "", "configuration file (default: WEIR_CONFIG, or "+config.DefaultFile+")")
+	cmd.Flags().StringVarP(&f.file, "config", "c", "",
+		"configuration file (default: WEIR_CONFIG, or "+config.DefaultFile+")")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "set one key, as in --set memory.flows=128MiB; may be repeated")
 }
 

@@ -85,7 +85,7 @@ func enabled(c *config.Config) []actors.SourceSpec {
 
 // start starts all in order. The socket comes first, so that a second daemon ends before it touches anything.
 func (d *daemonProcess) start(ctx context.Context) error {
-	limitMemory(d.config.Config)
+	debug.SetMemoryLimit(memoryLimit(d.config.Config, os.Getenv("GOMEMLIMIT")))
 	listeners, err := d.listen(ctx)
 	if err != nil {
 		return err
@@ -109,11 +109,12 @@ func (d *daemonProcess) start(ctx context.Context) error {
 	return nil
 }
 
-// limitMemory sets the runtime's soft limit from the budgets, unless the user has set one.
-func limitMemory(c *config.Config) {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(c.MemoryLimit())
+// memoryLimit gives the runtime's soft limit, which follows from the budgets; -1 leaves it as the user has set it.
+func memoryLimit(c *config.Config, variable string) int64 {
+	if variable != "" {
+		return -1
 	}
+	return c.MemoryLimit()
 }
 
 // listen opens the unix socket and, if configured, the TCP address.
@@ -169,19 +170,20 @@ func (d *daemonProcess) warn(ctx context.Context) {
 	case <-time.After(checkDelay):
 	}
 	for _, f := range checkSources(ctx, d.config.Config) {
-		line := d.log.Warn()
+		level := zerolog.WarnLevel
 		switch {
 		case ctx.Err() != nil:
 			return
 		case f.Level == sources.Broken:
-			line = d.log.Error()
+			level = zerolog.ErrorLevel
 		case f.Level != sources.Warning:
 			continue
 		}
-		if f.Cure != "" {
-			line.Str("cure", f.Cure)
-		}
-		line.Str("subject", f.Subject).Msg(f.Text)
+		d.log.WithLevel(level).Str("subject", f.Subject).Func(func(e *zerolog.Event) {
+			if f.Cure != "" {
+				e.Str("cure", f.Cure)
+			}
+		}).Msg(f.Text)
 	}
 }
 

@@ -47,7 +47,8 @@ func diagnoseSource(st *actors.Status, s *actors.SourceStatus) sources.Finding {
 		f.Level, f.Text = sources.Warning, "is still starting; "+s.Detail
 	case s.ShedUpdates > 0:
 		f.Level = sources.Warning
-		f.Text = fmt.Sprintf("runs, but had to drop %s updates because the shards were too slow", humanCount(s.ShedUpdates))
+		f.Text = fmt.Sprintf("runs, but had to drop %s updates because the shards were too slow",
+			humanCount(s.ShedUpdates))
 	default:
 		f.Text = fmt.Sprintf("runs; %s updates in %s batches so far", humanCount(s.Updates), humanCount(s.Batches))
 	}
@@ -106,7 +107,8 @@ func diagnoseData(st *actors.Status) []sources.Finding {
 	if live == 0 {
 		f.Text = "slices close, but no flow has been seen: nothing crosses this machine, or the kernel tracks nothing"
 	} else {
-		f.Text = fmt.Sprintf("%s flows are known, but none of them has moved since weir began to count", humanCount(live))
+		f.Text = fmt.Sprintf("%s flows are known, but none of them has moved since weir began to count",
+			humanCount(live))
 	}
 	return []sources.Finding{f}
 }
@@ -120,7 +122,8 @@ func diagnoseFailures(st *actors.Status) []sources.Finding {
 		}
 		found = append(found, sources.Finding{
 			Level: sources.Notice, Subject: a.Name,
-			Text: fmt.Sprintf("failed %s times and was restarted; the last time: %s", humanCount(a.Failures), a.LastError),
+			Text: fmt.Sprintf("failed %s times and was restarted; the last time: %s", humanCount(a.Failures),
+				a.LastError),
 		})
 	}
 	return found

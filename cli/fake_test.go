@@ -40,7 +40,11 @@ func look(t *testing.T, f func() []sources.Finding) {
 	machine.Lock()
 	defer machine.Unlock()
 	machine.findings = f
-	t.Cleanup(func() { machine.findings = nil })
+	t.Cleanup(func() {
+		machine.Lock()
+		defer machine.Unlock()
+		machine.findings = nil
+	})
 }
 
 // stub is a source that does nothing.
@@ -82,7 +86,8 @@ func (r running) Run(ctx context.Context, ready func()) error {
 }
 
 func (running) Health() sources.Health {
-	return sources.Health{State: sources.Running, Metrics: []sources.Metric{{Name: "events_total", Help: "events", Value: 5}}}
+	events := sources.Metric{Name: "events_total", Help: "events", Value: 5}
+	return sources.Health{State: sources.Running, Metrics: []sources.Metric{events}}
 }
 
 func TestMain(m *testing.M) {
@@ -120,6 +125,7 @@ func (c *core) Tap(ctx context.Context, f func(*messages.Batch)) func() uint64 {
 // newCore makes a healthy daemon without data.
 func newCore() *core {
 	span := actors.Period{Start: now.Add(-time.Second), End: now.Add(9 * time.Second)}
+	closed := actors.Period{Start: now.Add(-11 * time.Second), End: now.Add(-time.Second)}
 	return &core{
 		tiers:   []store.Tier{memory.New(memory.Options{})},
 		batches: make(chan *messages.Batch),
@@ -131,8 +137,8 @@ func newCore() *core {
 			},
 			Sources: []actors.SourceStatus{{Name: "stub", Ready: true, State: sources.Running, Updates: 1234567}},
 			Shards:  []actors.ShardStatus{{Fresh: true, Window: 64}},
-			Slicer:  actors.SlicerStatus{Open: span, LastClosed: actors.Period{Start: now.Add(-11 * time.Second), End: now.Add(-time.Second)}, Closed: 3},
-			Tiers:   []store.Coverage{{Name: "memory", Slices: 3, Rows: 2, Bytes: 2048, Budget: 64 << 20}},
+			Slicer: actors.SlicerStatus{Open: span, LastClosed: closed, Closed: 3},
+			Tiers: []store.Coverage{{Name: "memory", Slices: 3, Rows: 2, Bytes: 2048, Budget: 64 << 20}},
 		},
 	}
 }

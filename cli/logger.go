@@ -17,7 +17,7 @@ func (a *App) logger(c config.Log) zerolog.Logger {
 		level = zerolog.InfoLevel // The configuration was checked; this cannot be.
 	}
 	human := c.Format == "human" || c.Format == "auto" && isTerminal(a.Err)
-	var w io.Writer = a.Err
+	w := a.Err
 	if human {
 		w = a.console()
 	}

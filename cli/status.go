@@ -67,7 +67,8 @@ func (s *screen) slicer(sl *actors.SlicerStatus, now time.Time) {
 	s.printf("  open          %s (number %s)\n", humanSpan(sl.Open.Start, sl.Open.End, now), humanCount(sl.Seq))
 	if sl.Closed > 0 {
 		round := time.Duration(sl.LastRound * float64(time.Second))
-		s.printf("  last closed   %s, closing took %s\n", humanSpan(sl.LastClosed.Start, sl.LastClosed.End, now), humanAge(round))
+		s.printf("  last closed   %s, closing took %s\n", humanSpan(sl.LastClosed.Start, sl.LastClosed.End, now),
+			humanAge(round))
 	}
 	s.printf("  closed        %s; %s incomplete, %s failed, %s unpublished\n",
 		humanCount(sl.Closed), humanCount(sl.Incomplete), humanCount(sl.Failed), humanCount(sl.Unpublished))
@@ -90,7 +91,8 @@ func (s *screen) tiers(st *actors.Status, now time.Time) {
 			span = humanSpan(t.Span.Start, t.Span.End, now)
 		}
 		s.printf("  tier %-8s %s of %s; %s slices with %s rows, %s; %s rows folded into (other)\n", escape(t.Name),
-			humanBytes(t.Bytes), humanBytes(t.Budget), humanCount(t.Slices), humanCount(t.Rows), span, humanCount(t.Folded))
+			humanBytes(t.Bytes), humanBytes(t.Budget), humanCount(t.Slices), humanCount(t.Rows), span,
+			humanCount(t.Folded))
 	}
 	var used, budget int64
 	var live, folded uint64
@@ -117,7 +119,8 @@ func (s *screen) source(src *actors.SourceStatus) {
 		s.printf("; %s", escape(src.Detail))
 	}
 	s.printf("\n  %s updates in %s batches; %s updates in %s batches dropped for want of room, %d batches wait\n",
-		humanCount(src.Updates), humanCount(src.Batches), humanCount(src.ShedUpdates), humanCount(src.ShedBatches), src.Backlog)
+		humanCount(src.Updates), humanCount(src.Batches), humanCount(src.ShedUpdates), humanCount(src.ShedBatches),
+		src.Backlog)
 	for _, m := range src.Metrics {
 		s.printf("  %-28s %15s  %s\n", escape(m.Name), humanNumber(m.Value), s.paint(faint, escape(m.Help)))
 	}
