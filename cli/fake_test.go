@@ -137,8 +137,8 @@ func newCore() *core {
 			},
 			Sources: []actors.SourceStatus{{Name: "stub", Ready: true, State: sources.Running, Updates: 1234567}},
 			Shards:  []actors.ShardStatus{{Fresh: true, Window: 64}},
-			Slicer: actors.SlicerStatus{Open: span, LastClosed: closed, Closed: 3},
-			Tiers: []store.Coverage{{Name: "memory", Slices: 3, Rows: 2, Bytes: 2048, Budget: 64 << 20}},
+			Slicer:  actors.SlicerStatus{Open: span, LastClosed: closed, Closed: 3},
+			Tiers:   []store.Coverage{{Name: "memory", Slices: 3, Rows: 2, Bytes: 2048, Budget: 64 << 20}},
 		},
 	}
 }
