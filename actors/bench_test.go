@@ -1,0 +1,159 @@
+package actors
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"weir/flows"
+	"weir/messages"
+	"weir/sources"
+)
+
+// nothing is a table that does nothing, but counts.
+type nothing struct {
+	fakeTable
+	updates atomic.Int64
+}
+
+func (n *nothing) Apply(b *messages.Batch) { n.updates.Add(int64(len(b.Updates))) }
+
+// benchSystem runs shards with the given tables and nothing else. It hands out the way into them.
+func benchSystem(b *testing.B, shards int, newTable func(flows.Options) table) (*System, *route) {
+	b.Helper()
+	var r *route
+	got := make(chan struct{})
+	o := options(&fakeTier{}, SourceSpec{"bench", config(func(core sources.Core) (sources.Source, error) {
+		r = core.Out.(*outlet).route
+		close(got)
+		return push(idle), nil
+	})})
+	o.Shards, o.Slice, o.newTable = shards, time.Hour, newTable
+	s := New(o)
+	if err := s.Start(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	<-got
+	b.Cleanup(func() {
+		if err := s.Drain(context.Background()); err != nil {
+			b.Error(err)
+		}
+	})
+	return s, r
+}
+
+func benchUpdates() []*messages.Update {
+	us := make([]*messages.Update, 4096)
+	for i := range us {
+		us[i] = delta(uint32(i), 1)
+	}
+	return us
+}
+
+// BenchmarkUpdate is what an update costs a source until the shard has it, against filling a batch and calling
+// the table in the same goroutine.
+func BenchmarkUpdate(b *testing.B) {
+	us := benchUpdates()
+	b.Run("direct", func(b *testing.B) {
+		b.ReportAllocs()
+		n := &nothing{}
+		var to table = n
+		batch := messages.NewBatch()
+		for i := range b.N {
+			u := us[i%len(us)]
+			hash := u.Key.Hash(7)
+			batch.Add(u, nil, nil)
+			batch.Updates[len(batch.Updates)-1].Hash = hash
+			if batch.Full() {
+				to.Apply(batch)
+				batch.Release()
+				batch = messages.NewBatch()
+			}
+		}
+	})
+	b.Run("actor", func(b *testing.B) {
+		n := &nothing{}
+		_, r := benchSystem(b, 1, func(flows.Options) table { return n })
+		w := newOutlet(r, "bench", &flux{}, nil, zerolog.Nop()).Writer(sources.Wait)
+		ctx := context.Background()
+		b.ReportAllocs()
+		b.ResetTimer()
+		for i := range b.N {
+			if err := w.Add(ctx, us[i%len(us)], nil, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := w.Flush(ctx); err != nil {
+			b.Fatal(err)
+		}
+		for n.updates.Load() < int64(b.N) {
+			time.Sleep(10 * time.Microsecond)
+		}
+	})
+}
+
+// played is a table that plays batches of its own, so that a sender costs next to nothing.
+type played struct {
+	table
+	batches []*messages.Batch
+	next    int
+	done    *atomic.Int64
+}
+
+func (p *played) Apply(*messages.Batch) {
+	p.table.Apply(p.batches[p.next%len(p.batches)])
+	p.next++
+	p.done.Add(1)
+}
+
+// newPlayed fills a real table with so many flows and makes the batches that update them.
+func newPlayed(o flows.Options, live int, done *atomic.Int64) *played {
+	p := &played{table: newFlowTable(o), done: done}
+	rnd := rand.New(rand.NewPCG(1, uint64(o.Shard)))
+	all := make([]*messages.Update, 0, live)
+	for n := uint32(0); len(all) < live; n++ {
+		u := delta(n, 100)
+		u.Hash = u.Key.Hash(o.Seed)
+		if flows.ShardOf(u.Hash, o.Shards) == o.Shard {
+			all = append(all, u)
+		}
+	}
+	rnd.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for i := 0; i+messages.BatchSize <= len(all); i += messages.BatchSize {
+		b := &messages.Batch{Source: "bench"}
+		for _, u := range all[i : i+messages.BatchSize] {
+			b.Add(u, nil, nil)
+			b.Updates[len(b.Updates)-1].Hash = u.Hash
+		}
+		p.table.Apply(b)
+		p.batches = append(p.batches, b)
+	}
+	return p
+}
+
+// BenchmarkShards is what an update costs with one shard and with two, with 200,000 live flows in all.
+func BenchmarkShards(b *testing.B) {
+	const live = 200_000
+	for _, shards := range []int{1, 2} {
+		b.Run([]string{1: "one", 2: "two"}[shards], func(b *testing.B) {
+			var done atomic.Int64
+			_, r := benchSystem(b, shards, func(o flows.Options) table { return newPlayed(o, live/shards, &done) })
+			batches := int64((b.N + messages.BatchSize - 1) / messages.BatchSize)
+			b.ResetTimer()
+			for i := range batches {
+				p := r.ports[int(i)%shards]
+				if err := p.gate.acquire(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				p.post(messages.NewBatch())
+			}
+			for done.Load() < batches {
+				time.Sleep(10 * time.Microsecond)
+			}
+		})
+	}
+}
