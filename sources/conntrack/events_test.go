@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weir/internal/units"
 	"weir/messages"
 	"weir/sources"
 )
@@ -127,6 +128,44 @@ func TestOverrun(t *testing.T) {
 	})
 	if got := r.metric(t, "redumps_total"); got != 1 {
 		t.Errorf("redumps_total = %v", got)
+	}
+}
+
+// TestTheSpanOfAnOverrun stalls the reader while the kernel drops: the span must hold that time, not just what came
+// after it.
+func TestTheSpanOfAnOverrun(t *testing.T) {
+	s := newSpace(t)
+	out := newFakeOut()
+	held, release := make(chan struct{}, 1), make(chan struct{})
+	out.onAdd = func(context.Context, sources.Mode) error {
+		select {
+		case held <- struct{}{}:
+			<-release
+		default:
+		}
+		return nil
+	}
+	cfg := s.config()
+	cfg.EventsBuffer, cfg.Announce = units.MiB, false // Room for far more events than are read between looks at the clock.
+	r := run(t, cfg, out)
+	s.create(t, udpFlow(1))
+	s.remove(t, udpFlow(1))
+	<-held
+	s.fill(t, 5000)
+	begun := time.Now()
+	if err := s.conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	done := time.Now()
+	close(release)
+	out.wait(t, "no overrun", func() bool { return len(out.allLosses()) == 1 })
+	l := out.allLosses()[0]
+	if l.Span.Start.After(begun) || l.Span.End.Before(done) {
+		t.Errorf("the kernel dropped from %v to %v at the latest, the loss spans %v", begun, done, l.Span)
+	}
+	out.wait(t, "ends are missing", func() bool { return uint64(len(out.of(messages.Ended)))+l.Count == 5001 })
+	if n := r.metric(t, "destroy_events_total"); n < 2*clockEvery {
+		t.Errorf("only %v events were queued", n)
 	}
 }
 

@@ -75,7 +75,7 @@ func (l *listener) run(ctx context.Context) error {
 
 // next gives the next datagram. Before it waits it posts what was gathered long enough ago.
 func (l *listener) next(ctx, post context.Context) ([]byte, error) {
-	if b, err := l.poll(); !errors.Is(err, errEmpty) {
+	if b, err := l.poll(post); !errors.Is(err, errEmpty) {
 		return b, err
 	}
 	now := time.Now()
@@ -100,17 +100,23 @@ func (l *listener) next(ctx, post context.Context) ([]byte, error) {
 	return b, err
 }
 
-// poll gives a datagram that is queued, or errEmpty.
-func (l *listener) poll() ([]byte, error) {
+// poll gives a datagram that is queued, or errEmpty. Now and then it looks at the clock, for a queue that is never
+// empty.
+func (l *listener) poll(post context.Context) ([]byte, error) {
 	b, err := l.sock.poll()
 	if err != nil {
 		return nil, err
 	}
-	if l.unclock++; l.unclock >= clockEvery {
-		l.unclock = 0
-		l.lastGood = time.Now()
+	if l.unclock++; l.unclock < clockEvery {
+		return b, nil
 	}
-	return b, nil
+	l.unclock = 0
+	now := time.Now()
+	if !l.dropped {
+		// After an overrun, what is read was queued before it and says nothing of the time since.
+		l.lastGood = now
+	}
+	return b, l.flush(post, now)
 }
 
 // onEmpty is called when nothing was queued a moment ago.
@@ -122,6 +128,11 @@ func (l *listener) onEmpty(post context.Context, now time.Time) error {
 		}
 	}
 	l.lastGood, l.unclock = now, 0
+	return l.flush(post, now)
+}
+
+// flush posts what was gathered long enough ago.
+func (l *listener) flush(post context.Context, now time.Time) error {
 	if l.gathered.IsZero() || now.Sub(l.gathered) < gather {
 		return nil
 	}
@@ -187,7 +198,7 @@ func (l *listener) finish(post context.Context) error {
 	ctx, cancel := context.WithTimeout(post, farewell)
 	defer cancel()
 	for ctx.Err() == nil {
-		b, err := l.poll()
+		b, err := l.poll(ctx)
 		switch {
 		case err == nil:
 			err = l.datagram(ctx, b)
