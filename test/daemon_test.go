@@ -146,9 +146,16 @@ func (d *daemon) complain(t *testing.T) {
 }
 
 // run runs another weir command in the router and gives what it prints; if it fails, on both channels.
-func (d *daemon) run(args ...string) (string, error) { return d.runAs(nil, args...) }
+func (d *daemon) run(args ...string) (string, error) {
+	out, errs, err := d.runAs(nil, args...)
+	if err != nil {
+		out += errs
+	}
+	return out, err
+}
 
-func (d *daemon) runAs(as *syscall.Credential, args ...string) (string, error) {
+// runAs runs a command as another user, if one is given, and tells both channels apart.
+func (d *daemon) runAs(as *syscall.Credential, args ...string) (string, string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var out, errs bytes.Buffer
@@ -158,12 +165,10 @@ func (d *daemon) runAs(as *syscall.Credential, args ...string) (string, error) {
 	c.Env = append(os.Environ(), "WEIR_SOCKET="+d.socket, "GORACE=exitcode=66 atexit_sleep_ms=0")
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	if err := d.lab.Router.Start(c); err != nil {
-		return "", err
+		return "", "", err
 	}
-	if err := c.Wait(); err != nil {
-		return out.String() + errs.String(), err
-	}
-	return out.String(), nil
+	err := c.Wait()
+	return out.String(), errs.String(), err
 }
 
 // clientFilter leaves out what the router itself says to the world.
