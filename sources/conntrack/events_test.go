@@ -146,7 +146,8 @@ func TestTheSpanOfAnOverrun(t *testing.T) {
 		return nil
 	}
 	cfg := s.config()
-	cfg.EventsBuffer, cfg.Announce = units.MiB, false // Room for far more events than are read between looks at the clock.
+	// Room for far more events than are read between two looks at the clock.
+	cfg.EventsBuffer, cfg.Announce = units.MiB, false
 	r := run(t, cfg, out)
 	s.create(t, udpFlow(1))
 	s.remove(t, udpFlow(1))

@@ -39,7 +39,10 @@ func TestSilenceIsJudged(t *testing.T) {
 			{80, 90, 1, 10, false},
 		}},
 		{"a few may be counted twice", []dump{
-			{0, 90, 0, 0, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false}, {89, 90, 0, 1, false},
+			{0, 90, 0, 0, false},
+			{89, 90, 0, 1, false},
+			{89, 90, 0, 1, false},
+			{89, 90, 0, 1, false},
 			{89, 90, 0, 1, false},
 		}},
 	} {
