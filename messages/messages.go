@@ -10,7 +10,8 @@ import "time"
 
 // Span is a half-open stretch of time [Start, End).
 type Span struct {
-	Start, End time.Time
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
 }
 
 // Duration is End − Start.

@@ -27,17 +27,19 @@ type Tier interface {
 // Coverage is what a tier holds and what it costs.
 type Coverage struct {
 	// Name of the tier.
-	Name string
+	Name string `json:"name"`
 	// Span runs from the earliest start of a slice to the latest end; zero if there is none.
-	Span messages.Span
-	// Resolution is the length of its slices.
-	Resolution time.Duration
+	Span messages.Span `json:"span"`
+	// Resolution is the length of its slices, in JSON in nanoseconds.
+	Resolution time.Duration `json:"resolution_ns"`
 	// Slices and Rows are counts of what is held.
-	Slices, Rows uint64
+	Slices uint64 `json:"slices"`
+	Rows   uint64 `json:"rows"`
 	// Folded counts rows that lost their columns to a budget and now count in (other).
-	Folded uint64
+	Folded uint64 `json:"folded_total"`
 	// Bytes is the memory or disk that it takes, Budget what it may take.
-	Bytes, Budget uint64
+	Bytes  uint64 `json:"bytes"`
+	Budget uint64 `json:"budget"`
 }
 
 // Request is a query as every tier understands it.
