@@ -23,7 +23,7 @@ variables of the environment, then flags, each over the one before it. What is p
 is a file that loads back to the same.
 
 A variable is the key in capitals with _ for the dot, after WEIR_: memory.flows is
-WEIR_MEMORY_FLOWS.`,
+WEIR_MEMORY_FLOWS. An empty variable says nothing. WEIR_CONFIG names the file.`,
 		Example: `  weir config
   weir config --defaults | sudo tee /etc/weir/weir.toml
   weir config --check /etc/weir/weir.toml
