@@ -112,7 +112,7 @@ func TestOverrun(t *testing.T) {
 	if got := r.metric(t, "enobufs_total"); got != float64(len(ls)) {
 		t.Errorf("enobufs_total = %v, %d losses", got, len(ls))
 	}
-	r.out.wait(t, "no dump after the overrun", func() bool { return r.metric(t, "dumps_total") == 1 })
+	r.out.wait(t, "no dump after the overrun", func() bool { return r.metric(t, "redumps_total") == 1 })
 
 	// It goes on as before, and does not dump again at once.
 	s.create(t, udpFlows(alive)...)

@@ -137,11 +137,18 @@ type running struct {
 
 // run starts a source and waits until it is ready. The test ends with a clean end of the source unless it
 // ended before.
+// run runs a source and returns once its first dump, which nobody asked for, is over.
 func run(t *testing.T, cfg *Config, out *fakeOut) *running {
 	t.Helper()
 	r, err := tryRun(t, cfg, out)
 	if err != nil {
 		t.Fatalf("run: %v", err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); r.metrics.dumps.Load()+r.metrics.failedDumps.Load() == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("the source does not begin with a dump")
+		}
+		time.Sleep(time.Millisecond)
 	}
 	return r
 }

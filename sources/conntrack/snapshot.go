@@ -194,8 +194,12 @@ func (s *Source) warnOverrun(dropped uint64, now time.Time) {
 }
 
 // redumps dumps once after an overrun, at once but not more often than redumpEvery, so that what the lost
-// events left behind is known as soon as possible.
+// events left behind is known as soon as possible. It begins with a dump that nobody asked for: a flow that
+// is older than counting must be known before it ends, or its last bytes could not be told from the first.
 func (s *Source) redumps(ctx context.Context) error {
+	if err := s.firstDump(ctx); err != nil && ctx.Err() == nil {
+		s.core.Log.Warn().Err(err).Msg("first dump ended early; the next snapshot makes up for it")
+	}
 	var last time.Time
 	for {
 		select {
@@ -213,7 +217,31 @@ func (s *Source) redumps(ctx context.Context) error {
 	}
 }
 
+// firstDump dumps unless a snapshot came first.
+func (s *Source) firstDump(ctx context.Context) error {
+	return s.unasked(ctx, func(ctx context.Context) error {
+		if !s.began.IsZero() {
+			return nil
+		}
+		_, err := s.dump(ctx, 0)
+		return err
+	})
+}
+
+// redump dumps unless a snapshot came since the overrun.
 func (s *Source) redump(ctx context.Context) error {
+	return s.unasked(ctx, func(ctx context.Context) error {
+		if s.began.UnixNano() > s.overranAt.Load() {
+			return nil
+		}
+		s.metrics.redumps.Add(1)
+		_, err := s.dump(ctx, 0)
+		return err
+	})
+}
+
+// unasked runs a dump that a snapshot may break off, since that would do the same.
+func (s *Source) unasked(ctx context.Context, dump func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, redumpWithin)
 	defer cancel()
 	s.mu.Lock()
@@ -228,12 +256,7 @@ func (s *Source) redump(ctx context.Context) error {
 		return err
 	}
 	defer s.giveDump()
-	if s.began.UnixNano() > s.overranAt.Load() {
-		return nil // A snapshot came first.
-	}
-	s.metrics.redumps.Add(1)
-	_, err := s.dump(ctx, 0)
-	return err
+	return dump(ctx)
 }
 
 // sleep waits; it is false if ctx was done first.
