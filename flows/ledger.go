@@ -85,14 +85,18 @@ func tagsOnly(u *messages.Update) bool {
 	return u.Kind == messages.NoCounters && u.Status == messages.Seen && u.Start == 0 && u.ID == 0
 }
 
-// reborn says whether an update that fits an ended entry is about a new incarnation. Only where starts
-// are unknown can that be in doubt: then counters beyond the final ones, an end with other counters, or
-// a snapshot that began after the end prove it.
+// reborn says whether an update that fits an entry is about another incarnation. Only where starts are unknown can
+// that be in doubt: then of an ended entry counters beyond the final ones, an end with other counters, or a snapshot
+// that began after the end prove it; of one that lives, an end with smaller counters does.
 func (t *Table) reborn(b *messages.Batch, u *messages.Update, e *entry) bool {
-	if u.Start != 0 || u.Kind != messages.Absolute || !e.is(flagEnded) || !e.is(flagCounted) {
+	if u.Start != 0 || u.Kind != messages.Absolute || !e.is(flagCounted) {
 		return false
 	}
-	if u.Status == messages.Ended {
+	switch {
+	case !e.is(flagEnded):
+		// A record of the incarnation after it came first, and was taken for a record of this one.
+		return u.Status == messages.Ended && beyond(&e.last, &u.Counters)
+	case u.Status == messages.Ended:
 		return u.Counters != e.last
 	}
 	fromLaterSnapshot := b.Snapshot != 0 && since(uint16(b.Snapshot), e.seen) > 0 //nolint:gosec // Wraps on purpose.

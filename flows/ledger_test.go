@@ -126,6 +126,18 @@ func TestWithoutStartsARecordOfTheOneAfter(t *testing.T) {
 	want(t, b.close(), 300+500, 50, 1, 2)
 }
 
+// Likewise, if the old flow was known by its announcement alone and the new one is the larger.
+func TestWithoutStartsARecordOfALargerOneAfter(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	b.events(announced(without(flowOf(client, server, 0, 0, 0), 7)))
+	b.snapshot(without(flowOf(client, server, 0, 900, 90), 7))
+	b.events(ended(without(flowOf(client, server, 0, 500, 50), 7)))
+	want(t, b.close(), 900+500, 90+50, 2, 1)
+	b.events(ended(without(flowOf(client, server, 0, 1000, 90), 7)))
+	want(t, b.close(), 100, 0, 0, 1)
+}
+
 // If no end comes, the next snapshot shows that it is another flow, or the same one counting from zero.
 func TestWithoutStartsAndWithoutEnds(t *testing.T) {
 	b := newBench(t, nil)
