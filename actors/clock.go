@@ -25,12 +25,12 @@ func (r reading) credible() bool { return !r.wall.Before(firstCredible) }
 // readClock reads both faces so close together that the difference of two readings tells a jump. A process
 // that is held up between the two would see one where there is none, so it looks again.
 func readClock(c Clock) reading {
-	const close, tries = time.Millisecond, 5
+	const near, tries = time.Millisecond, 5
 	var r reading
 	for range tries {
 		before := c.Monotonic()
 		r = reading{wall: c.Now(), mono: c.Monotonic()}
-		if r.mono-before <= close {
+		if r.mono-before <= near {
 			break
 		}
 	}

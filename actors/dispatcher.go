@@ -47,8 +47,5 @@ func (p *pool) Schedule(f func()) {
 // Throughput is after how many messages a mailbox lets other goroutines run.
 func (*pool) Throughput() int { return 300 }
 
-// close ends the workers.
-func (p *pool) close() {
-	p.once.Do(func() { close(p.stop) })
-	p.ended.Wait()
-}
+// close tells the workers to end; ended says when they have.
+func (p *pool) close() { p.once.Do(func() { close(p.stop) }) }

@@ -15,7 +15,7 @@ const (
 	drainShards  = 5 * time.Second
 	drainTiers   = 10 * time.Second
 	drainRoot    = 2 * time.Second
-	drainTaps    = time.Second
+	drainRest    = time.Second
 	drainMargin  = time.Second
 	hardStop     = 500 * time.Millisecond
 )
@@ -69,6 +69,11 @@ func (s *System) order(ctx context.Context, o order, patience time.Duration) err
 
 // await waits for a phase.
 func (s *System) await(ctx context.Context, patience time.Duration, done <-chan struct{}) error {
+	select {
+	case <-done: // Even if the others are late, too.
+		return nil
+	default:
+	}
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
@@ -168,23 +173,25 @@ func (s *System) stopRoot(ctx context.Context) error {
 	}
 }
 
-// finish ends what is beside the tree.
+// finish ends what is beside the tree. It waits for that, but not for ever: an actor that is stuck keeps
+// its worker, and f of a tap may be.
 func (s *System) finish() {
 	s.subs.close()
 	s.taps.close()
+	s.pool.close()
 	ended := make(chan struct{})
-	launch("taps", s.giveUp, func() {
+	launch("finish", s.giveUp, func() {
 		defer close(ended)
 		s.taps.ended.Wait()
+		s.pool.ended.Wait()
 	})
-	late := time.NewTimer(drainTaps)
+	late := time.NewTimer(drainRest)
 	defer late.Stop()
 	select {
 	case <-ended:
 	case <-late.C:
-		s.opt.Log.Warn().Msg("a tap does not end")
+		s.opt.Log.Warn().Msg("a tap or a shard does not end")
 	}
-	s.pool.close()
 	s.lib.Shutdown()
 }
 

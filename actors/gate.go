@@ -11,8 +11,12 @@ import (
 	"weir/messages"
 )
 
-// gateWindow is how many batches a shard lets wait in its mailbox.
-const gateWindow = 64
+const (
+	// gateWindow is how many batches a shard lets wait in its mailbox.
+	gateWindow = 64
+	// maxCommands is how many commands of the slicer may wait there; a round has two.
+	maxCommands = 32
+)
 
 // errGone says that the shard does not run any more and will not again.
 var errGone = errors.New("shard has stopped")
@@ -25,6 +29,10 @@ type gate struct {
 	slots  chan struct{} // holds one token for each credit that is taken
 	closed chan struct{}
 	once   sync.Once
+
+	// commands are those of the slicer that wait in the mailbox. They need no credit, but a shard that takes
+	// none is sent no more.
+	commands atomic.Int32
 
 	waited  atomic.Uint64 // how often somebody had to wait for a credit
 	refused atomic.Uint64 // how often somebody got none
@@ -89,6 +97,16 @@ func (g *gate) release() {
 	}
 }
 
+// command says whether one more command may be posted.
+func (g *gate) command() bool {
+	if g.commands.Add(1) <= maxCommands {
+		return true
+	}
+	g.commands.Add(-1)
+	g.refused.Add(1)
+	return false
+}
+
 // close refuses everybody from now on, those who wait too.
 func (g *gate) close() { g.once.Do(func() { close(g.closed) }) }
 
@@ -119,6 +137,8 @@ func (i *gatedInvoker) InvokeUserMessage(m any) {
 	switch m.(type) {
 	case *messages.Batch, *messages.LearnAliases:
 		i.gate.release()
+	case *messages.FlushEvents, *messages.CloseSlice:
+		i.gate.commands.Add(-1)
 	}
 	i.MessageInvoker.InvokeUserMessage(m)
 }

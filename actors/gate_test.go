@@ -118,4 +118,5 @@ func TestPoolRunsEverythingAndEnds(t *testing.T) {
 	}
 	p.close()
 	p.close()
+	p.ended.Wait()
 }

@@ -129,6 +129,8 @@ type push func(ctx context.Context, ready func()) error
 func (f push) Run(ctx context.Context, ready func()) error { return f(ctx, ready) }
 func (push) Health() sources.Health                        { return sources.Health{State: sources.Running} }
 
+type request = messages.SnapshotRequest
+
 // pull is a source that can be asked.
 type pull struct {
 	push
@@ -236,6 +238,7 @@ func delta(n uint32, bytes uint64) *messages.Update {
 func options(t *fakeTier, specs ...SourceSpec) Options {
 	return Options{
 		Log: zerolog.Nop(), Shards: 2, Slice: 10 * time.Second, Tiers: []store.Tier{t}, Sources: specs,
+		Clock: newRuntimeClock(), // In a bubble all of it is fake; the machine's clock would be only half.
 	}
 }
 

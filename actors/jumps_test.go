@@ -55,7 +55,7 @@ func TestForwardJumpBeyondTheSlice(t *testing.T) {
 		if len(s) != 1 || !s[0].Span.Start.Equal(noon) || !slices.Equal(kinds(s[0].Losses), clockOnly) {
 			t.Fatalf("%v: seals %+v", d, s)
 		}
-		if open := r.m.open; r.now.wall.Before(open.Start) || !r.now.wall.Before(open.End) || open.Duration() != testSlice {
+		if open := r.m.open; open != around(r.now.wall, testSlice) {
 			t.Errorf("%v: at %v the open slice is %v", d, r.now.wall, open)
 		}
 		r.ready = nil
@@ -238,7 +238,7 @@ func TestSlicerAlwaysGoesOn(t *testing.T) {
 			rt.Fatalf("%d slices, then %d two minutes later", before, len(all))
 		}
 		for i, s := range all {
-			if s.Seq != uint64(i+1) || s.Span.Duration() != testSlice || !s.Span.Start.Equal(s.Span.Start.Truncate(testSlice)) {
+			if s.Seq != uint64(i+1) || s.Span != around(s.Span.Start, testSlice) {
 				rt.Fatalf("slice %d: %+v", i+1, s)
 			}
 			closed := 0

@@ -37,7 +37,7 @@ func (c *crash) text(actor string) string {
 
 // Unwrap gives the error that ended it, if it was one.
 func (c *crash) Unwrap() error {
-	err, _ := c.reason.(error) //nolint:errcheck // Nil if it is none.
+	err, _ := c.reason.(error)
 	return err
 }
 

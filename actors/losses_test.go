@@ -22,7 +22,8 @@ func TestLossesMerge(t *testing.T) {
 	l.add(loss(messages.LossShed, "b", 2, 3))
 	l.add(loss(messages.LossOverrun, "a", 8, 9))
 	got := l.take()
-	if len(got) != 3 || got[0].Count != 2 || got[0].Bytes != 20 || got[0].Span.Start != at(2) || got[0].Span.End != at(6) {
+	if want := (messages.Span{Start: at(2), End: at(6)}); len(got) != 3 || got[0].Count != 2 || got[0].Bytes != 20 ||
+		got[0].Span != want {
 		t.Errorf("%+v", got)
 	}
 	if len(l.take()) != 0 || l.count() != 4 {
@@ -85,7 +86,8 @@ func TestPresenceOfASourceThatNeverWas(t *testing.T) {
 		}
 	}
 	p.set(true, noon.Add(130*time.Second))
-	if loss, lost, down := p.take("s", noon.Add(3*time.Minute)); !lost || down || loss.Span.Duration() != 10*time.Second {
+	loss, lost, down := p.take("s", noon.Add(3*time.Minute))
+	if !lost || down || loss.Span.Duration() != 10*time.Second {
 		t.Errorf("%+v %v %v", loss, lost, down)
 	}
 }

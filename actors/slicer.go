@@ -109,10 +109,11 @@ const (
 	sealing
 )
 
-// share is the part of the deadline at which each phase ends, in percent.
+// share is the part of the deadline at which each phase ends at the latest, in percent. A snapshot may take
+// seconds, the rest is quick.
 //
 //nolint:gochecknoglobals // A constant table.
-var share = [...]time.Duration{snapshotting: 60, flushing: 75, settling: 85, sealing: 100}
+var share = [...]int{snapshotting: 80, flushing: 90, settling: 95, sealing: 100}
 
 func newSlicer(o slicerOptions, out ports, now reading) *slicer {
 	s := &slicer{slicerOptions: o, out: out, seq: 1, clock: now, unset: !now.credible()}
@@ -235,12 +236,11 @@ func (s *slicer) begin(o order, now reading) {
 
 // until is when the phase at work ends, counted from the begin of the round.
 func (s *slicer) until(r *round) time.Duration {
-	end := s.deadline * share[r.phase] / 100
+	percent := share[r.phase]
 	if r.phase == settling { // The ranks share what is left.
-		begin := s.deadline * share[flushing] / 100
-		end = begin + (end-begin)*time.Duration(r.rank+1)/time.Duration(len(s.ranks))
+		percent = share[flushing] + (percent-share[flushing])*(r.rank+1)/len(s.ranks)
 	}
-	return end
+	return s.deadline / 100 * time.Duration(percent)
 }
 
 func (s *slicer) overdue(now reading) bool { return now.mono-s.round.began.mono >= s.until(s.round) }
@@ -432,7 +432,7 @@ func (s *slicer) answered(name string) bool {
 
 // sliceClosed takes the answer of the memory tier; slice is nil if it had to give the slice up.
 func (s *slicer) sliceClosed(seq uint64, slice *messages.Slice, now reading) {
-	s.published = max(s.published, min(seq, s.sealed))
+	s.taken(seq)
 	switch {
 	case slice == nil:
 		s.stats.Failed++
@@ -450,6 +450,9 @@ func (s *slicer) sliceClosed(seq uint64, slice *messages.Slice, now reading) {
 	}
 	s.tick(now)
 }
+
+// taken notes that the memory tier has done with all slices up to a number.
+func (s *slicer) taken(seq uint64) { s.published = max(s.published, min(seq, s.sealed)) }
 
 // status tells how it goes.
 func (s *slicer) status() SlicerStatus {

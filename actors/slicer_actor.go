@@ -15,7 +15,7 @@ type slicerSeat struct {
 	machine *slicer
 	clock   Clock
 	sources []*sourceSeat
-	shards  []*cell
+	shards  []*shardSeat
 	tier    *cell
 	book    *lossBook
 	send    func(to *cell, m any)
@@ -99,7 +99,13 @@ func (s *slicerSeat) stopTimer() {
 	}
 }
 
-func (slicerActor) giveUp(any) {} // Whatever it was, the deadline of the round makes up for it.
+// giveUp need not do much: the deadline of the round makes up for whatever it was. Only what the memory tier
+// has taken must not count as waiting there.
+func (a slicerActor) giveUp(m any) {
+	if m, ok := m.(*sliceDone); ok {
+		a.seat.machine.taken(m.seq)
+	}
+}
 
 func (a slicerActor) halt() {
 	a.seat.failed = true
@@ -133,20 +139,27 @@ func (s *slicerSeat) snapshot(source string, req messages.SnapshotRequest, patie
 	}
 }
 
-func (s *slicerSeat) flush(shard int, m *messages.FlushEvents) { s.send(s.shards[shard], m) }
+func (s *slicerSeat) flush(shard int, m *messages.FlushEvents) { s.command(shard, m) }
+
+// command posts to a shard. One that takes nothing out of its mailbox gets nothing more, and is late.
+func (s *slicerSeat) command(shard int, m any) {
+	if sh := s.shards[shard]; sh.gate.command() {
+		s.send(sh.cell, m)
+	}
+}
 
 // settle has nobody to tell as long as there are no computations: the ranks are empty.
 func (*slicerSeat) settle(string, *messages.Settle) {}
 
-func (s *slicerSeat) closeSlice(shard int, m *messages.CloseSlice) { s.send(s.shards[shard], m) }
+func (s *slicerSeat) closeSlice(shard int, m *messages.CloseSlice) { s.command(shard, m) }
 
 func (s *slicerSeat) seal(m *messages.SealSlice) { s.send(s.tier, m) }
 
 func (s *slicerSeat) relabel(m *relabelSlices) { s.send(s.tier, m) }
 
 func (s *slicerSeat) clockSet(m messages.ClockSet) {
-	for _, c := range s.shards {
-		s.send(c, &m)
+	for _, sh := range s.shards {
+		s.send(sh.cell, &m)
 	}
 }
 

@@ -61,6 +61,7 @@ func (r *rig) closeSlice(_ int, m *messages.CloseSlice) {
 	r.closes = append(r.closes, m)
 	r.say("close")
 }
+
 func (r *rig) seal(m *messages.SealSlice) {
 	r.seals = append(r.seals, m)
 	r.say("seal")
@@ -141,7 +142,7 @@ func TestRoundGoesThroughItsPhases(t *testing.T) {
 		}
 	}
 	check()
-	if q := r.requests[0]; q.Seq != 1 || !q.Deadline.Equal(noon.Add(testSlice+3*time.Second)) {
+	if q := r.requests[0]; q.Seq != 1 || !q.Deadline.Equal(noon.Add(testSlice+4*time.Second)) {
 		t.Errorf("request %+v", q)
 	}
 	r.answer("conntrack", nil)
@@ -189,7 +190,7 @@ func TestLateSourceDelaysNobody(t *testing.T) {
 	r.ready = []string{"slow", "fast"}
 	r.pass(testSlice)
 	r.answer("fast", nil)
-	r.pass(3 * time.Second)
+	r.pass(4 * time.Second)
 	all := r.sealed()
 	if len(all) != 1 || all[0].Complete || len(all[0].Losses) != 1 {
 		t.Fatalf("seals %+v", all)
@@ -340,7 +341,7 @@ func TestDrainTakesLastSnapshotsThenTheLastSlice(t *testing.T) {
 	if len(r.orders) != 0 {
 		t.Fatal("done before all have answered")
 	}
-	r.pass(3 * time.Second)
+	r.pass(4 * time.Second)
 	if !slices.Equal(r.orders, []order{lastSnapshots}) || len(r.seals) != 0 {
 		t.Fatalf("orders %v, seals %v", r.orders, r.seals)
 	}

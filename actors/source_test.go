@@ -60,8 +60,9 @@ func TestSourceIsMadeAnewWhenItFails(t *testing.T) {
 				if a := actorOf(t, s, "source/s"); made.Load() != 4 || a.Failures != 3 || a.State != stateRunning {
 					t.Errorf("made %d times, %+v", made.Load(), a)
 				}
-				if a := actorOf(t, s, "source/s"); name == "goroutine panics" && a.LastError != "reader: given by the test" {
-					t.Errorf("last error %q", a.LastError)
+				last := actorOf(t, s, "source/s").LastError
+				if name == "goroutine panics" && last != "reader: given by the test" {
+					t.Errorf("last error %q", last)
 				}
 				sl := tier.all()[0]
 				if len(sl.Losses) != 1 || sl.Losses[0].Kind != messages.LossDown || sl.Losses[0].Source != "s" ||
@@ -84,7 +85,8 @@ func TestSourceThatCannotBeMade(t *testing.T) {
 		o.Clock = noonClock()
 		s := start(t, o)
 		rest(15 * time.Second)
-		if a := actorOf(t, s, "source/broken"); a.State != stateBackingOff || a.LastError != "make source: given by the test" {
+		a := actorOf(t, s, "source/broken")
+		if a.State != stateBackingOff || a.LastError != "make source: given by the test" {
 			t.Errorf("%+v", a)
 		}
 		if a := actorOf(t, s, "source/good"); a.Failures != 0 {
@@ -108,7 +110,7 @@ func TestSnapshotsAreTakenBeforeEachSlice(t *testing.T) {
 		var asked atomic.Uint64
 		src := config(func(core sources.Core) (sources.Source, error) {
 			w = core.Out.Writer(sources.Wait)
-			return pull{push(idle), func(ctx context.Context, req messages.SnapshotRequest) (messages.SnapshotTaken, error) {
+			return pull{push(idle), func(ctx context.Context, req request) (messages.SnapshotTaken, error) {
 				asked.Store(req.Seq)
 				w.Snapshot(req.Seq)
 				if err := w.Add(ctx, delta(1, req.Seq*10), nil, nil); err != nil {
@@ -262,8 +264,10 @@ func TestCrew(t *testing.T) {
 		if who := <-ended; who != "crew" {
 			t.Errorf("%s ended", who)
 		}
-		if !w.join(time.Second) || !w.join(time.Second) {
-			t.Error("not joined")
+		for range 2 {
+			if !w.join(time.Second) {
+				t.Error("not joined")
+			}
 		}
 		w.start(t.Context(), "after the end", func(context.Context) error {
 			t.Error("starts after the end")
@@ -284,7 +288,7 @@ func TestHealthOfASourceMayPanic(t *testing.T) {
 	drain(t, s)
 }
 
-type sick struct{ push }
+type sick struct{}
 
 func (sick) Run(ctx context.Context, ready func()) error { return idle(ctx, ready) }
 func (sick) Health() sources.Health                      { panic("unwell") }

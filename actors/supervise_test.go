@@ -78,15 +78,15 @@ func TestBackoffDoublesUpToItsMaximum(t *testing.T) {
 func TestBackoffBeginsAnewAfterAQuietWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := newSupervisor(backoffMax, newBoard(newBubbleClock()), zerolog.Nop()), &children{}
+		waits := []time.Duration{backoffBase, 2 * backoffBase, 4 * backoffBase, backoffBase, 2 * backoffBase}
 		for i, quiet := range []time.Duration{0, time.Second, 9 * time.Second, 10 * time.Second, time.Second} {
 			s.board.set("child", stateRunning)
 			rest(quiet)
 			failed := time.Now()
 			fail(s, c)
 			rest(time.Second)
-			want := []time.Duration{100, 200, 400, 100, 200}[i] * time.Millisecond
-			if got := c.at(i).Sub(failed); got != want {
-				t.Errorf("failure %d: restarted after %v, want %v", i, got, want)
+			if got := c.at(i).Sub(failed); got != waits[i] {
+				t.Errorf("failure %d: restarted after %v, want %v", i, got, waits[i])
 			}
 		}
 	})

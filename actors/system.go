@@ -168,8 +168,8 @@ func (s *System) build() {
 	}
 	for _, sh := range s.shards {
 		sh.table, sh.began = sh.make(s.started), s.started
-		s.slicer.shards = append(s.slicer.shards, sh.cell)
 	}
+	s.slicer.shards = s.shards
 	for _, spec := range s.opt.Sources {
 		s.sources = append(s.sources, s.buildSource(spec, r))
 	}
@@ -230,8 +230,8 @@ func (s *System) answerTo(to *cell) func(m any) {
 	}
 }
 
-func props(c *cell, make func() behaviour, opts ...actor.PropsOption) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &shell{cell: c, b: make()} }, opts...)
+func props(c *cell, b func() behaviour, opts ...actor.PropsOption) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &shell{cell: c, b: b()} }, opts...)
 }
 
 func (s *System) startRoot() error {
@@ -257,7 +257,8 @@ func (s *System) startChildren(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.spawn(ctx, s.slicer.cell, props(s.slicer.cell, func() behaviour { return slicerActor{s.slicer} })); err != nil {
+	slicer := props(s.slicer.cell, func() behaviour { return slicerActor{s.slicer} })
+	if err := s.spawn(ctx, s.slicer.cell, slicer); err != nil {
 		return err
 	}
 	for _, src := range s.sources {
@@ -345,7 +346,8 @@ func (s *System) Inject(name string, reason any) error {
 }
 
 func (s *System) cells() []*cell {
-	all := []*cell{s.root.cell, s.tier.cell, s.slicer.cell}
+	all := make([]*cell, 0, 3+len(s.shards)+len(s.sources))
+	all = append(all, s.root.cell, s.tier.cell, s.slicer.cell)
 	for _, sh := range s.shards {
 		all = append(all, sh.cell)
 	}
