@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"weir/actors"
+	_ "weir/features" // Registers the columns and sources that the program has.
 	"weir/flows"
 	"weir/query"
 	"weir/sources"
@@ -18,8 +19,6 @@ import (
 	"weir/store"
 	"weir/store/memory"
 	"weir/test/netlab"
-
-	_ "weir/features" // Registers the columns and sources that the program has.
 )
 
 // core is the system of a daemon inside this process, where faults can be put into it. It watches the

@@ -55,7 +55,7 @@ const nobody = 65534
 // prepare writes a configuration: slices of a second, the home networks of the lab, and what the test adds.
 func prepare(t *testing.T, l *netlab.Lab, more string) *daemon {
 	t.Helper()
-	// Not t.TempDir: the path of a unix socket is short, and another user has to get there.
+	//nolint:usetesting // The path of a unix socket must be short, and another user has to get there.
 	dir, err := os.MkdirTemp("", "weir-")
 	if err != nil {
 		t.Fatal(err)

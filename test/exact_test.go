@@ -21,7 +21,7 @@ func TestExact(t *testing.T) {
 			d := start(t, l, "")
 			base := netlab.Totals{}
 			watched(t, l, d, base, func(ctx context.Context) error {
-				return everything(ctx, l, lasting(12*time.Second, 2*time.Minute))
+				return everything(ctx, l, lasting(10*time.Second, 2*time.Minute))
 			})
 			truth, a := exactly(t, l, d, base)
 			noLoss(t, a)
@@ -40,9 +40,12 @@ func everyKind(t *testing.T, l *netlab.Lab, truth netlab.Totals) {
 	t.Helper()
 	for i := range l.Clients4 {
 		for _, w := range []netlab.Who{
-			{Client: l.Clients4[i], Proto: 6}, {Client: l.Clients4[i], Proto: 17},
-			{Client: l.Clients6[i], Proto: 6}, {Client: l.Clients6[i], Proto: 17},
-			{Client: l.Clients4[i], Proto: 1}, {Client: l.Clients6[i], Proto: 58},
+			{Client: l.Clients4[i], Proto: 6},
+			{Client: l.Clients4[i], Proto: 17},
+			{Client: l.Clients6[i], Proto: 6},
+			{Client: l.Clients6[i], Proto: 17},
+			{Client: l.Clients4[i], Proto: 1},
+			{Client: l.Clients6[i], Proto: 58},
 		} {
 			ping := w.Proto == 1 || w.Proto == 58
 			if s := truth[w]; (s.UpPackets < 10 || s.DownPackets < 10) && (!ping || i < len(l.Clients4)-1) {

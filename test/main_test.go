@@ -53,6 +53,7 @@ var built struct {
 func weir(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
+		//nolint:usetesting // It outlives this test.
 		if built.dir, built.err = os.MkdirTemp("", "weir-test-"); built.err != nil {
 			return
 		}

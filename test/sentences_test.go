@@ -53,7 +53,8 @@ func TestSaysThatAccountingIsOff(t *testing.T) {
 	// A daemon that may not switch it on says so as well.
 	d.launch(t, nil)
 	d.await(t, "failure", func(st status) bool {
-		return len(st.Actors) > 0 && !st.Sources[0].Ready && strings.Contains(actor(st, "source/conntrack"), "accounting is off")
+		return len(st.Sources) > 0 && !st.Sources[0].Ready &&
+			strings.Contains(actor(st, "source/conntrack"), "accounting is off")
 	})
 	says(t, d, nil, false, []string{"accounting is off", "sysctl -w net.netfilter.nf_conntrack_acct=1"}, "status")
 	// It goes on by itself when that is mended.

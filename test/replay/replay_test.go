@@ -21,6 +21,7 @@ import (
 	"weir/flows"
 	"weir/messages"
 	"weir/sources"
+	"weir/sources/recording"
 	"weir/sources/replay"
 	"weir/store"
 )
@@ -187,7 +188,7 @@ func TestRecordsWhatItPlays(t *testing.T) {
 	began := time.Now()
 	first := start(t, path, 30)
 	var file bytes.Buffer
-	w, err := replay.NewWriter(&file, replay.Header{Created: began, CountsSince: first.Status().CountsSince})
+	w, err := recording.NewWriter(&file, recording.Header{Created: began, CountsSince: first.Status().CountsSince})
 	if err != nil {
 		t.Fatal(err)
 	}
