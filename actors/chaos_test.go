@@ -211,9 +211,9 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 		o.Slice = 500 * time.Millisecond
 		o.newTable = func(f flows.Options) table { return slowTable{newFlowTable(f)} }
 		s := start(t, o)
-		eventually(t, "the shards have all they can take", func() bool {
+		eventually(t, "a shard has all it can take", func() bool {
 			st := s.Status()
-			return st.Slicer.Closed > 1 && st.Shards[0].Waited > 0 && st.Shards[1].Waited > 0
+			return st.Slicer.Closed > 1 && st.Shards[0].Waited+st.Shards[1].Waited > 0
 		})
 		drain(t, s)
 		if got := tier.totals().Up.Bytes; got != sent.Load() || got == 0 {

@@ -159,7 +159,8 @@ func TestClockIsFollowedByTheWholeTree(t *testing.T) {
 		rest(15 * time.Second)
 		clock.set(noon)
 		rest(15 * time.Second)
-		if len(tier.relabels) != 1 || tier.relabels[0].since != 1 || tier.relabels[0].delta != noon.Sub(boot)-15*time.Second {
+		want := relabelSlices{since: 1, delta: noon.Sub(boot) - 15*time.Second}
+		if len(tier.relabels) != 1 || tier.relabels[0] != want {
 			t.Errorf("relabels %v", tier.relabels)
 		}
 		for _, f := range ts.all {
