@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 // RecordingType is the media type of recordings.
@@ -24,7 +24,7 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 	defer func() { <-s.recordings }()
 	w.Header().Set("Content-Type", RecordingType)
 	out := &chunks{w: w, control: http.NewResponseController(w)}
-	rec, err := replay.NewWriter(out, replay.Header{Created: s.now(), Slice: s.slice, Version: s.version})
+	rec, err := recording.NewWriter(out, recording.Header{Created: s.now(), Slice: s.slice, Version: s.version})
 	if err != nil {
 		return // The client is gone.
 	}
@@ -34,7 +34,7 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 }
 
 // stream copies batches into the recording. An error means that the client is gone.
-func (s *Server) stream(ctx context.Context, rec *replay.Writer) error {
+func (s *Server) stream(ctx context.Context, rec *recording.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	h := &handover{ctx: ctx, batches: make(chan *messages.Batch), taken: make(chan struct{})}
@@ -60,9 +60,9 @@ func (s *Server) stream(ctx context.Context, rec *replay.Writer) error {
 
 // append writes one batch and hands it back, even if that panics. What is too large for a frame is counted
 // in the recording as lost.
-func (s *Server) append(rec *replay.Writer, b *messages.Batch, taken chan<- struct{}) error {
+func (s *Server) append(rec *recording.Writer, b *messages.Batch, taken chan<- struct{}) error {
 	defer func() { taken <- struct{}{} }()
-	if err := rec.Batch(s.now(), b); err != nil && !errors.Is(err, replay.ErrTooLarge) {
+	if err := rec.Batch(s.now(), b); err != nil && !errors.Is(err, recording.ErrTooLarge) {
 		return err
 	}
 	return nil

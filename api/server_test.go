@@ -17,7 +17,7 @@ import (
 	"weir/actors"
 	"weir/messages"
 	"weir/messages/weirpb"
-	"weir/sources/replay"
+	"weir/sources/recording"
 	"weir/store"
 )
 
@@ -247,7 +247,7 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	r, err := replay.NewReader(bufio.NewReader(resp.Body))
+	r, err := recording.NewReader(bufio.NewReader(resp.Body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"", 0, "Available Commands"},
 		{"help query", 0, "remote.port = 443"},
-		{"version", 0, "sources   replay stub"},
+		{"version", 0, "sources   stub"},
 		{"columns", 0, "local.ip"},
 		{"config", 0, "slice = '10s'"},
 		{"queri", 2, `unknown command "queri"; did you mean "query"?`},

@@ -14,7 +14,7 @@ import (
 
 	"weir/api"
 	"weir/internal/units"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 // recordCommand writes what the sources send into a file.
@@ -78,7 +78,7 @@ func (a *App) record(ctx context.Context, name string) error {
 // copy gets its end.
 func (a *App) copy(ctx context.Context, w io.Writer, r io.Reader) error {
 	p := &progress{w: w, screen: a.screen(a.Err), began: a.Now(), now: a.Now}
-	done, err := replay.Copy(p, r)
+	done, err := recording.Copy(p, r)
 	p.clear()
 	switch {
 	case p.err != nil:

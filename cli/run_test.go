@@ -18,7 +18,7 @@ import (
 	"weir/config"
 	"weir/flows"
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 // process is a daemon that a test runs.
@@ -201,7 +201,7 @@ func TestRecordCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := replay.NewReader(f)
+	r, err := recording.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 // Options size a recording. The same options always give the same recording on one kind of machine.
@@ -79,7 +79,7 @@ func Write(out io.Writer, o Options) (Made, error) {
 	if err := o.Validate(); err != nil {
 		return Made{}, err
 	}
-	w, err := replay.NewWriter(out, replay.Header{Created: o.Created, Slice: o.Slice, Version: "made up"})
+	w, err := recording.NewWriter(out, recording.Header{Created: o.Created, Slice: o.Slice, Version: "made up"})
 	if err != nil {
 		return Made{}, err
 	}

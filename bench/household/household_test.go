@@ -12,7 +12,7 @@ import (
 	"weir/columns/mark"
 	"weir/flows"
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 func small() household.Options {
@@ -34,7 +34,7 @@ func write(t *testing.T, o household.Options) ([]byte, household.Made) {
 // count puts a recording through a table of flows, slice by slice, and gives the rows.
 func count(t *testing.T, file []byte) []*messages.Rows {
 	t.Helper()
-	r, err := replay.NewReader(bytes.NewReader(file))
+	r, err := recording.NewReader(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 func TestLooksLikeARecording(t *testing.T) {
 	o := small()
 	file, made := write(t, o)
-	r, err := replay.NewReader(bytes.NewReader(file))
+	r, err := recording.NewReader(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := replay.NewReader(bytes.NewReader(file.Bytes()))
+		r, err := recording.NewReader(bytes.NewReader(file.Bytes()))
 		for err == nil {
 			batch := messages.NewBatch()
 			_, err = r.Next(batch)

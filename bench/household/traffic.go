@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 // traffic makes up a recording, slice by slice; it keeps no more than the flows that live.
@@ -16,7 +16,7 @@ type traffic struct {
 	options Options
 	rand    *rand.Rand
 	world   *world
-	writer  *replay.Writer
+	writer  *recording.Writer
 	made    Made
 	live    []*flow
 	// keys of the live flows, which must differ.

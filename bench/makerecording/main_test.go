@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"weir/messages"
-	"weir/sources/replay"
+	"weir/sources/recording"
 )
 
 func TestRun(t *testing.T) {
@@ -25,7 +25,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := replay.NewReader(bytes.NewReader(file))
+	r, err := recording.NewReader(bytes.NewReader(file))
 	if err != nil || r.Header().Created.UTC().String() != "2026-02-03 04:05:06 +0000 UTC" {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"weir/messages"
 	"weir/sources"
+	"weir/sources/recording"
 )
 
 // Config holds the parameters of the source, [sources.replay].
@@ -56,7 +57,7 @@ func (c *Config) Check(ctx context.Context) []sources.Finding {
 		return nil
 	}
 	finding := sources.Finding{Level: sources.Good, Subject: "sources.replay.file"}
-	var torn *TornError
+	var torn *recording.TornError
 	switch err := c.readAll(ctx); {
 	case err == nil:
 		finding.Text = c.File + " is a whole recording"
@@ -79,7 +80,7 @@ func (c *Config) readAll(ctx context.Context) error {
 	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
 		return cmp.Or(err, errors.New("not a regular file"))
 	}
-	r, err := NewReader(file)
+	r, err := recording.NewReader(file)
 	for err == nil {
 		b := messages.NewBatch()
 		_, err = r.Next(b)

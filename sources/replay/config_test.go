@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"weir/sources"
+	"weir/sources/recording/recordingtest"
 )
 
 func TestRegistered(t *testing.T) {
@@ -49,7 +50,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	file := record(t, header(), script())
+	file := recordingtest.File(t)
 	damaged := slices.Clone(file)
 	damaged[len(damaged)-1] ^= 1
 	for what, c := range map[string]struct {

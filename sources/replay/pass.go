@@ -10,13 +10,14 @@ import (
 
 	"weir/messages"
 	"weir/sources"
+	"weir/sources/recording"
 )
 
 // pass is one reading of the file from its start.
 type pass struct {
 	*source
 	file   *os.File
-	reader *Reader
+	reader *recording.Reader
 	shift  shift
 	// read counts batches, updates what they held, and furthest is the latest time of any.
 	read, updates uint64
@@ -45,7 +46,7 @@ func (p *pass) play(ctx context.Context, out sources.Writer) error {
 
 // ended tells the end of the file from a failure.
 func (p *pass) ended(err error) error {
-	var torn *TornError
+	var torn *recording.TornError
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -61,7 +62,7 @@ func (p *pass) ended(err error) error {
 
 // batch hands over a batch when its time has come. One that was handed over before a failure is only
 // looked at.
-func (p *pass) batch(ctx context.Context, out sources.Writer, b *messages.Batch, info Info) error {
+func (p *pass) batch(ctx context.Context, out sources.Writer, b *messages.Batch, info recording.Info) error {
 	p.furthest = max(p.furthest, info.At)
 	p.updates += uint64(len(b.Updates))
 	p.shift.see(b)
@@ -115,7 +116,7 @@ func (p *pass) wait(ctx context.Context, out sources.Writer, at time.Duration) e
 }
 
 // lost passes on what the recorder missed, unless the source before this one did.
-func (p *pass) lost(info Info) {
+func (p *pass) lost(info recording.Info) {
 	p.missed += info.Lost
 	if p.missed <= p.place.missed {
 		return

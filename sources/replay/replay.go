@@ -1,5 +1,5 @@
-// Package replay writes recordings of what sources sent, reads them, and plays them as a source: in real
-// time, faster, or as fast as the shards take it. The format is drawn in docs/formats/recording.md.
+// Package replay plays recordings of what sources sent, as a source: in real time, faster, or as fast as the
+// shards take it. Package recording reads them.
 //
 // A played flow has the times of its recording, shifted so that the recording's CountsSince falls on that of
 // the running core: what was older than the recording then is older than the core's counting now, and
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/sources"
+	"weir/sources/recording"
 )
 
 // source plays one file. All but told belongs to the goroutine of Run.
@@ -96,7 +97,7 @@ func (s *source) open() (*pass, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open recording: %w", err)
 	}
-	r, err := NewReader(file)
+	r, err := recording.NewReader(file)
 	if err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("%s: %w", s.config.File, err)
@@ -127,5 +128,5 @@ func scale(d time.Duration, speed float64) time.Duration {
 	if speed == 0 {
 		return 0
 	}
-	return time.Duration(min(float64(d)/speed, maxTime))
+	return time.Duration(min(float64(d)/speed, recording.MaxTime))
 }

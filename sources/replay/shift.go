@@ -1,6 +1,9 @@
 package replay
 
-import "weir/messages"
+import (
+	"weir/messages"
+	"weir/sources/recording"
+)
 
 // maxShift bounds what passes add to times, so that sums of times do not overflow.
 const maxShift = 1 << 61
@@ -15,7 +18,7 @@ type shift struct {
 	snapshots int
 }
 
-func newShift(h *Header, at *place) shift {
+func newShift(h *recording.Header, at *place) shift {
 	s := shift{since: h.CountsSince.UnixNano(), pass: at.pass, behind: int64(at.shift)}
 	if !at.since.IsZero() {
 		s.delta = at.since.UnixNano() - s.since
@@ -59,6 +62,6 @@ func (s *shift) settle(u *messages.Update) {
 
 // moved stays in the range of times, in which 0 means that there is none.
 func moved(ns, delta, behind int64) int64 {
-	ns = min(max(1, ns+delta), maxTime)
-	return min(max(1, ns+behind), maxTime)
+	ns = min(max(1, ns+delta), recording.MaxTime)
+	return min(max(1, ns+behind), recording.MaxTime)
 }

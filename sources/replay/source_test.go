@@ -15,11 +15,16 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
 
 	"weir/columns"
 	"weir/messages"
 	"weir/sources"
+	"weir/sources/recording"
+	"weir/sources/recording/recordingtest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // added is an update that the source handed over, and when. Start and Stop are as after the replay's shift.
 type added struct {
@@ -156,7 +161,7 @@ func TestPlaysInTime(t *testing.T) {
 		0: {},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			b := newBed(t, record(t, header(), script()), Config{Speed: speed})
+			b := newBed(t, recordingtest.File(t), Config{Speed: speed})
 			b.make(t)
 			if s := b.source.Health().State; s != sources.Starting {
 				t.Errorf("before: %s", s)
@@ -195,14 +200,14 @@ func TestPlaysInTime(t *testing.T) {
 
 func TestPlaysWhatWasRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, record(t, header(), script()), Config{})
+		b := newBed(t, recordingtest.File(t), Config{})
 		b.start(t)
 		if err := b.stop(); err != nil {
 			t.Fatal(err)
 		}
 		i := 0
-		delta := b.since.UnixNano() - header().CountsSince.UnixNano()
-		for _, s := range script() {
+		delta := b.since.UnixNano() - recordingtest.Header().CountsSince.UnixNano()
+		for _, s := range recordingtest.Script() {
 			for k := range s.Batch.Updates {
 				u := &s.Batch.Updates[k]
 				want := added{update: *u, alias: s.Batch.AliasOf(u), tags: s.Batch.TagsOf(u)}
@@ -233,7 +238,7 @@ func TestPlaysWhatWasRecorded(t *testing.T) {
 // older than the core's counting.
 func TestLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, record(t, header(), script()), Config{Speed: 1, Loop: true})
+		b := newBed(t, recordingtest.File(t), Config{Speed: 1, Loop: true})
 		began := time.Now()
 		b.start(t)
 		const length = 22500 * time.Millisecond // To the last batch, and a slice.
@@ -268,7 +273,7 @@ func TestLoop(t *testing.T) {
 
 func TestLoopOfNothingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, record(t, header(), nil), Config{Loop: true})
+		b := newBed(t, recordingtest.Record(t, recordingtest.Header(), nil), Config{Loop: true})
 		b.start(t)
 		if h := b.source.Health(); h.State != sources.Finished || !strings.Contains(h.Detail, "no updates") {
 			t.Errorf("%+v", h)
@@ -282,7 +287,7 @@ func TestLoopOfNothingEnds(t *testing.T) {
 // TestGoesOnAfterAFailure lets the writer panic or fail before each update in turn: the next source goes on
 // behind it, and no update comes twice.
 func TestGoesOnAfterAFailure(t *testing.T) {
-	file := record(t, header(), script())
+	file := recordingtest.File(t)
 	for n := range 5 {
 		for what, failure := range map[string]func() error{
 			"panic": func() error { panic("injected") },
@@ -325,7 +330,7 @@ func TestGoesOnAfterAFailure(t *testing.T) {
 // TestGoesOnInTime: the time of a recording goes on while no source plays it.
 func TestGoesOnInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, record(t, header(), script()), Config{Speed: 1})
+		b := newBed(t, recordingtest.File(t), Config{Speed: 1})
 		began := time.Now()
 		b.start(t)
 		time.Sleep(11 * time.Second)
@@ -352,11 +357,11 @@ func TestGoesOnInTime(t *testing.T) {
 }
 
 func TestTornFile(t *testing.T) {
-	file := record(t, header(), script())
+	file := recordingtest.File(t)
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, file[:ends(file)[2]+3], Config{})
+		b := newBed(t, file[:recordingtest.Ends(file)[2]+3], Config{})
 		b.start(t)
-		h, where := b.source.Health(), fmt.Sprintf("3 bytes of a frame at byte %d", ends(file)[2])
+		h, where := b.source.Health(), fmt.Sprintf("3 bytes of a frame at byte %d", recordingtest.Ends(file)[2])
 		if h.State != sources.Finished || !strings.Contains(h.Detail, where) {
 			t.Errorf("%+v", h)
 		}
@@ -370,15 +375,15 @@ func TestTornFile(t *testing.T) {
 }
 
 func TestDamagedFile(t *testing.T) {
-	file := record(t, header(), script())
-	at := ends(file)[2]
-	file[at+headBytes+5] ^= 1
+	file := recordingtest.File(t)
+	at := recordingtest.Ends(file)[2]
+	file[at+recordingtest.HeadBytes+5] ^= 1
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, file, Config{})
 		for range 2 { // The second time it goes on behind the first batch.
 			b.start(t)
 			err := <-b.ended
-			var corrupt *CorruptError
+			var corrupt *recording.CorruptError
 			if !errors.As(err, &corrupt) || corrupt.Offset != int64(at) {
 				t.Errorf("got %v, want damage at %d", err, at)
 			}
@@ -396,7 +401,7 @@ func TestNoFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, []byte("GIF89a"), Config{})
 		b.start(t)
-		if err := <-b.ended; !errors.Is(err, ErrNoRecording) || b.ready != 0 {
+		if err := <-b.ended; !errors.Is(err, recording.ErrNoRecording) || b.ready != 0 {
 			t.Errorf("another file: %v, %d times ready", err, b.ready)
 		}
 		b.config.File += ".gone"
@@ -410,13 +415,13 @@ func TestNoFile(t *testing.T) {
 func TestLostByTheRecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var file strings.Builder
-		w, err := NewWriter(&file, header())
+		w, err := recording.NewWriter(&file, recordingtest.Header())
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range script() {
+		for _, s := range recordingtest.Script() {
 			w.Lost(3)
-			if err := w.Batch(began.Add(s.At), s.Batch); err != nil {
+			if err := w.Batch(recordingtest.Header().Created.Add(s.At), s.Batch); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -451,15 +456,16 @@ func TestLostByTheRecorder(t *testing.T) {
 // TestBaselineEndsWithTheSnapshots: where starts are unknown, a flow that turns up after a whole snapshot
 // is new.
 func TestBaselineEndsWithTheSnapshots(t *testing.T) {
-	batches := make([]sent, 0, 8)
+	batches := make([]recordingtest.Sent, 0, 8)
 	for i, snapshot := range []uint64{5, 0, 5, 6, 5, 0, 7, 0} {
 		b := &messages.Batch{Source: "conntrack", Snapshot: snapshot}
-		u := messages.Update{Key: tcp("192.168.1.2:1", "198.51.100.7:2"), ID: uint32(i), Flags: messages.Baseline}
+		key := recordingtest.TCP("192.168.1.2:1", "198.51.100.7:2")
+		u := messages.Update{Key: key, ID: uint32(i), Flags: messages.Baseline}
 		b.Add(&u, nil, nil)
-		batches = append(batches, sent{Batch: b})
+		batches = append(batches, recordingtest.Sent{Batch: b})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, record(t, header(), batches), Config{})
+		b := newBed(t, recordingtest.Record(t, recordingtest.Header(), batches), Config{})
 		b.start(t)
 		if err := b.stop(); err != nil {
 			t.Error(err)

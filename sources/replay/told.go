@@ -6,6 +6,7 @@ import (
 
 	"weir/messages"
 	"weir/sources"
+	"weir/sources/recording"
 )
 
 // told is what the source tells of itself.
@@ -30,7 +31,7 @@ func (t *told) finish(detail string) {
 	t.state, t.detail = sources.Finished, detail
 }
 
-func (t *told) played(b *messages.Batch, info Info) {
+func (t *told) played(b *messages.Batch, info recording.Info) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.batches++

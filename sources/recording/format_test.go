@@ -1,4 +1,4 @@
-package replay
+package recording_test
 
 import (
 	"bytes"
@@ -18,12 +18,14 @@ import (
 	"weir/columns"
 	"weir/messages"
 	"weir/messages/weirpb"
+	"weir/sources/recording"
+	"weir/sources/recording/recordingtest"
 )
 
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		want := drawBatches(rt)
-		file := record(t, header(), want)
+		file := recordingtest.Record(t, recordingtest.Header(), want)
 		got, err := readAll(file)
 		if !errors.Is(err, io.EOF) {
 			rt.Fatalf("the end: %v", err)
@@ -31,15 +33,18 @@ func TestRoundTrip(t *testing.T) {
 		if diff := same(want, got); diff != "" {
 			rt.Fatal(diff)
 		}
-		if again := record(t, header(), got); !bytes.Equal(file, again) {
+		if again := recordingtest.Record(t, recordingtest.Header(), got); !bytes.Equal(file, again) {
 			rt.Fatal("the second recording has other bytes")
 		}
 	})
 }
 
 func TestHeader(t *testing.T) {
-	for _, h := range []Header{header(), {Created: began}, {Created: began, Version: "\xff\x1b[31m"}} {
-		r, err := NewReader(bytes.NewReader(record(t, h, nil)))
+	full := recordingtest.Header()
+	for _, h := range []recording.Header{
+		full, {Created: full.Created}, {Created: full.Created, Version: "\xff\x1b[31m"},
+	} {
+		r, err := recording.NewReader(bytes.NewReader(recordingtest.Record(t, h, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,8 +56,8 @@ func TestHeader(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, h)
 		}
 	}
-	for _, h := range []Header{{}, {Created: began, Slice: -1}, {Created: time.Unix(0, -1)}} {
-		if _, err := NewWriter(io.Discard, h); err == nil {
+	for _, h := range []recording.Header{{}, {Created: full.Created, Slice: -1}, {Created: time.Unix(0, -1)}} {
+		if _, err := recording.NewWriter(io.Discard, h); err == nil {
 			t.Errorf("header %+v was written", h)
 		}
 	}
@@ -60,17 +65,17 @@ func TestHeader(t *testing.T) {
 
 // TestTorn cuts a recording at each byte: what comes before the cut is all there, and the cut is told.
 func TestTorn(t *testing.T) {
-	want := script()
-	file := record(t, header(), want)
+	want := recordingtest.Script()
+	file := recordingtest.Record(t, recordingtest.Header(), want)
 	for cut := range len(file) {
 		got, err := readAll(file[:cut])
-		if cut < len(firstLine) {
-			if !errors.Is(err, ErrNoRecording) {
+		if cut < len(recording.FirstLine) {
+			if !errors.Is(err, recording.ErrNoRecording) {
 				t.Errorf("cut at %d: %v", cut, err)
 			}
 			continue
 		}
-		var torn *TornError
+		var torn *recording.TornError
 		if !errors.As(err, &torn) || torn.Offset+int64(torn.Rest) != int64(cut) {
 			t.Errorf("cut at %d: %v", cut, err)
 		}
@@ -83,8 +88,8 @@ func TestTorn(t *testing.T) {
 
 // TestBitFlips turns each bit of a recording: it is always noticed, and no changed batch is given.
 func TestBitFlips(t *testing.T) {
-	want := script()
-	file := record(t, header(), want)
+	want := recordingtest.Script()
+	file := recordingtest.Record(t, recordingtest.Header(), want)
 	for bit := range 8 * len(file) {
 		damaged := bytes.Clone(file)
 		damaged[bit/8] ^= 1 << (bit % 8)
@@ -98,7 +103,7 @@ func TestBitFlips(t *testing.T) {
 		if same(want[:len(got)], got) != "" {
 			t.Errorf("bit %d: other batches", bit)
 		}
-		var corrupt *CorruptError
+		var corrupt *recording.CorruptError
 		if errors.As(err, &corrupt) && int64(bit/8) < corrupt.Offset {
 			t.Errorf("bit %d: the damage is said to be at byte %d", bit, corrupt.Offset)
 		}
@@ -107,8 +112,8 @@ func TestBitFlips(t *testing.T) {
 
 // frame seals a payload, as a faulty program might.
 func frame(payload []byte) []byte {
-	f := append(make([]byte, headBytes), payload...)
-	seal(f)
+	f := append(make([]byte, recordingtest.HeadBytes), payload...)
+	recording.Seal(f)
 	return f
 }
 
@@ -144,26 +149,26 @@ func spoiled() map[string]*weirpb.RecordedBatch {
 		"proto":        one(func(u *weirpb.RecordedUpdate) { u.Key.Proto = 256 }),
 		"alias":        one(func(u *weirpb.RecordedUpdate) { u.Alias = key() }),
 		"start":        one(func(u *weirpb.RecordedUpdate) { u.StartNs = -1 }),
-		"stop":         one(func(u *weirpb.RecordedUpdate) { u.StopNs = maxTime + 1 }),
+		"stop":         one(func(u *weirpb.RecordedUpdate) { u.StopNs = recording.MaxTime + 1 }),
 		"kind":         one(func(u *weirpb.RecordedUpdate) { u.Kind = 3 }),
 		"status":       one(func(u *weirpb.RecordedUpdate) { u.Status = -1 }),
 		"offset":       {OffsetNs: -1},
-		"late offset":  {OffsetNs: maxTime + 1},
+		"late offset":  {OffsetNs: recording.MaxTime + 1},
 		"many updates": {Updates: slices.Repeat([]*weirpb.RecordedUpdate{{}}, messages.BatchSize+1)},
 	}
 }
 
 // TestSpoiledFrames: a frame whose sum is right may still be nonsense, and says so with its offset.
 func TestSpoiledFrames(t *testing.T) {
-	empty := record(t, header(), nil)
-	start := ends(empty)[1]
+	empty := recordingtest.Record(t, recordingtest.Header(), nil)
+	start := recordingtest.Ends(empty)[1]
 	end := &weirpb.RecordingFrame_End{End: &weirpb.RecordingEnd{Batches: 1}}
 	frames := map[string][]byte{
 		"no protobuf":  frame([]byte{0xff}),
 		"no content":   frame([]byte{0x7a, 0}),
-		"zero length":  make([]byte, headBytes),
+		"zero length":  make([]byte, recordingtest.HeadBytes),
 		"long":         {0xff, 0xff, 0xff, 0x7f, 0, 0, 0, 0},
-		"a header":     empty[len(firstLine):start],
+		"a header":     empty[len(recording.FirstLine):start],
 		"wrong end":    frame(payload(t, &weirpb.RecordingFrame{Content: end})),
 		"after an end": empty[start:],
 	}
@@ -176,7 +181,7 @@ func TestSpoiledFrames(t *testing.T) {
 		if what == "after an end" {
 			file, at = append(file, 'x'), len(file)
 		}
-		var corrupt *CorruptError
+		var corrupt *recording.CorruptError
 		batches, err := readAll(file)
 		if !errors.As(err, &corrupt) || corrupt.Offset != int64(at) || len(batches) != 0 {
 			t.Errorf("%s: %d batches, %v, want damage at %d", what, len(batches), err, at)
@@ -188,8 +193,9 @@ func TestFirstFrameMustBeTheHeader(t *testing.T) {
 	early := &weirpb.RecordingFrame_Header{Header: &weirpb.RecordingHeader{CreatedNs: -1}}
 	bad := &weirpb.RecordingFrame{Content: early}
 	for _, f := range [][]byte{frame(payload(t, bad)), frame(payload(t, batchFrame(&weirpb.RecordedBatch{})))} {
-		var corrupt *CorruptError
-		if _, err := NewReader(bytes.NewReader(append([]byte(firstLine), f...))); !errors.As(err, &corrupt) {
+		var corrupt *recording.CorruptError
+		_, err := recording.NewReader(bytes.NewReader(append([]byte(recording.FirstLine), f...)))
+		if !errors.As(err, &corrupt) {
 			t.Errorf("got %v", err)
 		}
 	}
@@ -203,21 +209,22 @@ func TestOtherFiles(t *testing.T) {
 		"weir recording 11\n":             `says "11"`,
 		"weir recording \x1b[31m\n 12345": `says "\x1b[`,
 	} {
-		_, err := NewReader(strings.NewReader(content))
-		if !errors.Is(err, ErrNoRecording) || !strings.Contains(err.Error(), want) {
+		_, err := recording.NewReader(strings.NewReader(content))
+		if !errors.Is(err, recording.ErrNoRecording) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
-	if _, err := NewReader(iotest.ErrReader(errors.New("disk on fire"))); err == nil || errors.Is(err, ErrNoRecording) {
+	_, err := recording.NewReader(iotest.ErrReader(errors.New("disk on fire")))
+	if err == nil || errors.Is(err, recording.ErrNoRecording) {
 		t.Errorf("a failure to read: %v", err)
 	}
-	file := record(t, header(), script())
+	file := recordingtest.File(t)
 	broken := io.MultiReader(bytes.NewReader(file[:len(file)-1]), iotest.ErrReader(errors.New("disk on fire")))
-	r, err := NewReader(broken)
+	r, err := recording.NewReader(broken)
 	for err == nil {
 		_, err = r.Next(&messages.Batch{})
 	}
-	var torn *TornError
+	var torn *recording.TornError
 	if errors.As(err, &torn) || !strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("a failure to read: %v", err)
 	}
@@ -243,9 +250,9 @@ func TestTagsLeftOut(t *testing.T) {
 			tag("test.name", 1, "x"),
 		},
 	}}}
-	empty := record(t, header(), nil)
-	file := slices.Concat(empty[:ends(empty)[1]], frame(payload(t, batchFrame(b))))
-	r, err := NewReader(bytes.NewReader(file))
+	empty := recordingtest.Record(t, recordingtest.Header(), nil)
+	file := slices.Concat(empty[:recordingtest.Ends(empty)[1]], frame(payload(t, batchFrame(b))))
+	r, err := recording.NewReader(bytes.NewReader(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,21 +262,22 @@ func TestTagsLeftOut(t *testing.T) {
 		t.Fatalf("%d tags left out: %v", info.LeftOut, err)
 	}
 	sound := got.TagsOf(&got.Updates[0])
-	if len(sound) != 2 || sound[1] != (columns.Tag{Column: name.Local, End: columns.EndB, Value: "x"}) {
+	if len(sound) != 2 || sound[1] != (columns.Tag{Column: recordingtest.Name.Local, End: columns.EndB, Value: "x"}) {
 		t.Errorf("got %+v", sound)
 	}
 }
 
 func TestLostBatches(t *testing.T) {
 	var file bytes.Buffer
-	w, err := NewWriter(&file, header())
+	w, err := recording.NewWriter(&file, recordingtest.Header())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := script()[0].Batch
+	b := recordingtest.Script()[0].Batch
+	early := recordingtest.Header().Created.Add(-time.Second)
 	for _, lost := range []uint64{2, 0, 3} {
 		w.Lost(lost)
-		if err := w.Batch(began.Add(-time.Second), b); err != nil { // Before the recording began.
+		if err := w.Batch(early, b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -277,7 +285,7 @@ func TestLostBatches(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewReader(&file)
+	r, err := recording.NewReader(&file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,20 +299,22 @@ func TestLostBatches(t *testing.T) {
 
 // TestLargeBatches: what does not fit into one frame goes into several, and what fits into none is lost alone.
 func TestLargeBatches(t *testing.T) {
-	large := func(n int) []columns.Tag { return []columns.Tag{name.Tag(columns.EndA, strings.Repeat("x", n))} }
+	large := func(n int) []columns.Tag {
+		return []columns.Tag{recordingtest.Name.Tag(columns.EndA, strings.Repeat("x", n))}
+	}
 	b := &messages.Batch{Source: "guts"}
-	u := script()[0].Batch.Updates[0]
+	u := recordingtest.Script()[0].Batch.Updates[0]
 	for i := range 300 {
 		u.ID = uint32(i)
-		b.Add(&u, nil, large(maxPayload/100))
+		b.Add(&u, nil, large(recording.MaxPayload/100))
 	}
 	var file bytes.Buffer
-	w, err := NewWriter(&file, header())
+	w, err := recording.NewWriter(&file, recordingtest.Header())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Tags[150] = large(maxPayload)
-	if err := w.Batch(began, b); !errors.Is(err, ErrTooLarge) {
+	b.Tags[150] = large(recording.MaxPayload)
+	if err := w.Batch(recordingtest.Header().Created, b); !errors.Is(err, recording.ErrTooLarge) {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -333,22 +343,22 @@ func TestLargeBatches(t *testing.T) {
 
 func TestWriteErrorsStay(t *testing.T) {
 	full := errors.New("no space left")
-	w, err := NewWriter(&limitedWriter{left: 1, err: full}, header())
+	w, err := recording.NewWriter(&limitedWriter{left: 1, err: full}, recordingtest.Header())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := w.Batch(began, script()[0].Batch); !errors.Is(err, full) {
+		if err := w.Batch(recordingtest.Header().Created, recordingtest.Script()[0].Batch); !errors.Is(err, full) {
 			t.Errorf("batch: %v", err)
 		}
 	}
 	if err := w.Close(); !errors.Is(err, full) {
 		t.Errorf("close: %v", err)
 	}
-	if w, err = NewWriter(io.Discard, header()); err != nil || w.Close() != nil {
+	if w, err = recording.NewWriter(io.Discard, recordingtest.Header()); err != nil || w.Close() != nil {
 		t.Fatal(err)
 	}
-	if err := w.Batch(began, script()[0].Batch); err == nil {
+	if err := w.Batch(recordingtest.Header().Created, recordingtest.Script()[0].Batch); err == nil {
 		t.Error("a batch after the end was written")
 	}
 }
@@ -371,7 +381,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // TestGolden keeps the bytes of the format: a recording of today must be readable in years.
 func TestGolden(t *testing.T) {
 	const path = "testdata/small.rec"
-	file := record(t, header(), script())
+	file := recordingtest.File(t)
 	if *update {
 		if err := os.WriteFile(path, file, 0o644); err != nil {
 			t.Fatal(err)
@@ -385,7 +395,7 @@ func TestGolden(t *testing.T) {
 	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	if diff := same(script(), got); diff != "" {
+	if diff := same(recordingtest.Script(), got); diff != "" {
 		t.Error(diff)
 	}
 	if !bytes.Equal(file, golden) {
@@ -394,10 +404,10 @@ func TestGolden(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
-	file := record(f, header(), script())
+	file := recordingtest.File(f)
 	f.Add(file)
 	f.Add(file[:len(file)/2])
-	f.Add([]byte(firstLine))
+	f.Add([]byte(recording.FirstLine))
 	f.Add([]byte("weir recording 2\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		batches, err := readAll(file)
@@ -416,20 +426,20 @@ func FuzzReader(f *testing.F) {
 
 // FuzzFrame seals any payload, so that what is behind the sum is reached.
 func FuzzFrame(f *testing.F) {
-	for _, s := range script() {
-		f.Add(payload(f, batchFrame(batchToProto(s.Batch, s.Batch.Updates))))
+	for _, s := range recordingtest.Script() {
+		f.Add(payload(f, batchFrame(recording.BatchToProto(s.Batch, s.Batch.Updates))))
 	}
 	for _, b := range spoiled() {
 		f.Add(payload(f, batchFrame(b)))
 	}
-	empty := record(f, header(), nil)
-	head := empty[:ends(empty)[1]]
+	empty := recordingtest.Record(f, recordingtest.Header(), nil)
+	head := empty[:recordingtest.Ends(empty)[1]]
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		batches, _ := readAll(append(bytes.Clone(head), frame(payload)...))
 		if len(batches) == 0 {
 			return
 		}
-		again, err := readAll(record(t, header(), batches))
+		again, err := readAll(recordingtest.Record(t, recordingtest.Header(), batches))
 		if len(batches[0].Batch.Updates) == 0 {
 			return // Batches without updates are not written.
 		}

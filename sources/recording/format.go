@@ -1,4 +1,6 @@
-package replay
+// Package recording is the file format of recorded updates: a writer, a reader, and a copier for streams. The
+// format is drawn in docs/formats/recording.md.
+package recording
 
 import (
 	"encoding/binary"
@@ -7,7 +9,10 @@ import (
 	"time"
 )
 
-// The file is drawn in docs/formats/recording.md.
+// MaxTime is the latest time that a recording may hold, in nanoseconds since 1970; it is in the year 2116. Sums
+// of two times do not overflow below it.
+const MaxTime = 1 << 62
+
 const (
 	magic = "weir recording "
 	// firstLine is the magic and the version that this package writes and reads.
@@ -17,8 +22,6 @@ const (
 	// maxPayload bounds a frame, so that a damaged length cannot ask for much memory. A batch without
 	// tags takes about 25 KiB.
 	maxPayload = 1 << 20
-	// maxTime is in the year 2116. Sums of two times in nanoseconds do not overflow below it.
-	maxTime = 1 << 62
 )
 
 // Header says what a recording is of.

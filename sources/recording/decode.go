@@ -1,4 +1,4 @@
-package replay
+package recording
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ func decodeBatch(p *weirpb.RecordedBatch, b *messages.Batch) (leftOut int, err e
 	if len(p.GetUpdates()) > messages.BatchSize {
 		return 0, errUpdates
 	}
-	if p.GetOffsetNs() < 0 || p.GetOffsetNs() > maxTime {
+	if p.GetOffsetNs() < 0 || p.GetOffsetNs() > MaxTime {
 		return 0, errOffset
 	}
 	b.Source, b.Snapshot = p.GetSource(), p.GetSnapshot()
@@ -74,7 +74,7 @@ func addUpdate(b *messages.Batch, p *weirpb.RecordedUpdate) (leftOut int, err er
 	return len(p.GetTags()) - len(tags), nil
 }
 
-func inTime(ns int64) bool { return 0 <= ns && ns <= maxTime }
+func inTime(ns int64) bool { return 0 <= ns && ns <= MaxTime }
 
 func enumsOf(p *weirpb.RecordedUpdate) (messages.CounterKind, messages.Status, error) {
 	if k := p.GetKind(); k < 0 || k > weirpb.RecordedKind(messages.Delta) {

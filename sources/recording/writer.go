@@ -1,4 +1,4 @@
-package replay
+package recording
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ func NewWriter(out io.Writer, h Header) (*Writer, error) {
 // Batch appends a batch that was sent at the given time. It does not keep the batch. The only error
 // after which the recording goes on is [ErrTooLarge].
 func (w *Writer) Batch(at time.Time, b *messages.Batch) error {
-	offset := min(max(0, at.Sub(w.created)), maxTime)
+	offset := min(max(0, at.Sub(w.created)), MaxTime)
 	errs := make([]error, 0, 1)
 	for updates := range slices.Chunk(b.Updates, messages.BatchSize) {
 		errs = append(errs, w.updates(offset, b, updates))
