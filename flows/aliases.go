@@ -13,10 +13,17 @@ type aliases struct {
 	free  []uint32
 	owner map[uint64]uint64 // hash of an alias that belongs here → hash of the flow's key
 
-	// outbox gathers what the batch at work has for other shards.
+	// What the batch at work has for other shards. News of aliases wait here until they are taken: a shard
+	// that missed that one is gone would remember it for ever.
 	learn   map[int]*messages.LearnAliases
 	forward map[int]*messages.Batch
 }
+
+// maxUntold bounds the news of aliases that wait for one shard.
+const maxUntold = 64 * messages.BatchSize
+
+// ownerShare is the part of a table's budget that the owners of aliases may take.
+const ownerShare = 4
 
 // aliasCost is what an alias takes: the key, and the entry of the owner map in some shard.
 const aliasCost = 40 + 32
@@ -75,7 +82,7 @@ func (t *Table) tell(a messages.Alias) {
 		t.aliases.learn[shard] = m
 	}
 	m.Aliases = append(m.Aliases, a)
-	if len(m.Aliases) >= messages.BatchSize {
+	if len(m.Aliases)%messages.BatchSize == 0 {
 		t.aliases.sendLearn(t, shard)
 	}
 }
@@ -90,9 +97,22 @@ func (t *Table) LearnAliases(m *messages.LearnAliases) {
 func (t *Table) learn(a *messages.Alias) {
 	hash, owner := a.Key.Hash(t.opt.Seed), a.Owner.Hash(t.opt.Seed)
 	if !a.Gone {
+		t.aliases.limit(t)
 		t.aliases.owner[hash] = owner
 	} else if t.aliases.owner[hash] == owner {
 		delete(t.aliases.owner, hash)
+	}
+}
+
+// limit forgets some alias once there are too many: news that one is gone may have been lost.
+func (a *aliases) limit(t *Table) {
+	if t.opt.Budget <= 0 || int64(len(a.owner)) < t.opt.Budget/ownerShare/(aliasCost/2) {
+		return
+	}
+	for hash := range a.owner {
+		delete(a.owner, hash)
+		t.stats.AliasesEvicted++
+		return
 	}
 }
 
@@ -139,6 +159,7 @@ func (t *Table) applyToAlias(b *messages.Batch, u *messages.Update) {
 	n := t.byAlias(u)
 	if n == 0 {
 		t.stats.AliasMisses++
+		t.news.shed += uint64(one(u.Kind != messages.NoCounters))
 		return
 	}
 	e := t.arena.at(n)
@@ -197,8 +218,11 @@ func (a *aliases) flush(t *Table) {
 
 func (a *aliases) sendLearn(t *Table, shard int) {
 	m := a.learn[shard]
-	delete(a.learn, shard)
-	if !t.opt.Send(shard, m) {
+	switch {
+	case t.opt.Send(shard, m):
+		delete(a.learn, shard)
+	case len(m.Aliases) >= maxUntold:
+		delete(a.learn, shard)
 		t.stats.AliasesRefused += uint64(len(m.Aliases))
 	}
 }

@@ -8,16 +8,21 @@ import (
 	"weir/messages"
 )
 
-// Close hands over the rows of the open slice and opens the next one.
+// Close hands over the rows of the open slice and opens the next one. Should it panic after the rows were
+// taken, it hands them over when it is called again, and sweeps with the next slice.
 func (t *Table) Close(c *messages.CloseSlice) *messages.SlicePart {
-	t.noteSnapshots(c.Snapshots)
-	part := &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
-	t.open = c.Seq + 1
-	part.Losses = t.news.losses(t.opt.Shard, c.Span)
-	t.sweep()
-	t.sweepFolded()
-	t.aliases.flush(t)
-	t.shrink()
+	if t.closed == nil {
+		t.noteSnapshots(c.Snapshots)
+		t.closed = &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
+		t.open = c.Seq + 1
+		t.closed.Losses = t.news.losses(t.opt.Shard, c.Span)
+		t.sweep()
+		t.sweepFolded()
+		t.aliases.flush(t)
+		t.shrink()
+	}
+	part := t.closed
+	t.closed = nil
 	return part
 }
 
@@ -124,9 +129,10 @@ func (t *Table) shrink() {
 
 // news gathers what the table has to tell as loss.
 type news struct {
-	unseen, zeroed, shed uint64
-	restart              uint64
-	reasons              []string
+	unseen, zeroed, shed  uint64
+	refused, refusedBytes uint64
+	restart               uint64
+	reasons               []string
 }
 
 // losses turns the news of a slice into losses.
@@ -142,7 +148,13 @@ func (w *news) losses(shard int, span messages.Span) []messages.Loss {
 		"what they moved since then is missing")
 	add(messages.LossZeroed, w.zeroed, "another program set counters back to zero; "+
 		"what flows moved just before that is missing")
-	add(messages.LossShed, w.shed, "updates under a NAT alias found the shard of their flow too busy")
+	add(messages.LossShed, w.shed, "updates under a NAT alias did not reach their flow")
+	if w.refused > 0 {
+		ls = append(ls, messages.Loss{
+			Source: source, Kind: messages.LossShed, Count: w.refused, Bytes: w.refusedBytes, Span: span,
+			Detail: "updates of flows for which there was no room: memory.flows is too small",
+		})
+	}
 	for _, r := range slices.Compact(w.reasons) {
 		add(messages.LossRestart, max(w.restart, 1), r)
 	}

@@ -77,6 +77,12 @@ func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) boo
 		return false
 	}
 	f := &t.folded.flows[n-1]
+	if reborn(b, u, &account{last: &f.last, flags: &f.flags}, f.seen) {
+		if f.flags&flagEnded != 0 {
+			t.folded.remove(n)
+		}
+		return false
+	}
 	a := account{last: &f.last, flags: &f.flags, source: src, stale: outdated(b, f.seen)}
 	moved, started := t.owed(&a, u), t.starts(&a, u)
 	ended := u.Status == messages.Ended && !a.is(flagEndTold)
@@ -91,6 +97,23 @@ func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) boo
 	return true
 }
 
+// unfold gives an entry that was announced the account of its flow, if that was folded: what is booked there
+// must not be booked again.
+func (t *Table) unfold(u *messages.Update, e *entry) {
+	if !e.is(flagAnnounced) || t.folded.used() == 0 || tagsOnly(u) {
+		return
+	}
+	n := t.folded.find(incarnationHash(u.Hash, u.Start, u.ID))
+	if n == 0 {
+		return
+	}
+	const ledger = flagCounted | flagEnded | flagLimbo | flagBorn | flagStartTold | flagEndTold
+	f := t.folded.flows[n-1]
+	e.start, e.id, e.last, e.seen, e.source = u.Start, u.ID, f.last, f.seen, f.source
+	e.flags = e.flags&^flagAnnounced | f.flags&ledger
+	t.folded.remove(n)
+}
+
 // addTo sums one flow's movements; up is the place of what the local end sent.
 func addTo(o *messages.Totals, moved *[2]messages.Counter, up int, started, ended bool) {
 	o.Add(messages.Totals{
@@ -99,14 +122,40 @@ func addTo(o *messages.Totals, moved *[2]messages.Counter, up int, started, ende
 }
 
 // refuse handles an update of a flow for which there was no room at all. Nothing of it is kept; if it
-// began after counting did, its end brings all that it moved.
+// began after counting did, its end brings all that it moved. What nothing brings again is told.
 func (t *Table) refuse(u *messages.Update, src uint8) {
 	t.stats.Refused++
 	last, flags := [2]messages.Counter{}, entryFlags(0)
 	a := account{last: &last, flags: &flags, source: src}
-	if u.Status != messages.Ended || u.Kind != messages.Absolute || t.fromBefore(&a, u) {
-		return
+	switch {
+	case u.Kind == messages.NoCounters:
+	case u.Kind == messages.Absolute && t.fromBefore(&a, u):
+		t.news.refused++ // Nobody knows how much of it is new.
+	case u.Kind == messages.Absolute && u.Status != messages.Ended:
+	case u.Kind == messages.Absolute && t.bury(u, src):
+		t.addRefused(u)
+	default:
+		t.news.refused++
+		t.news.refusedBytes += u.Counters[0].Bytes + u.Counters[1].Bytes
 	}
+}
+
+// bury keeps the tombstone of an incarnation that was never in the table, so that its end is not booked
+// again. False means that there is no room for it, and then it must not be booked at all.
+func (t *Table) bury(u *messages.Update, src uint8) bool {
+	if t.cost()+foldedCost > t.opt.Budget {
+		return false
+	}
+	t.folded.put(foldedFlow{
+		hash: incarnationHash(u.Hash, u.Start, u.ID), last: u.Counters,
+		flags: flagCounted | flagEnded | flagStartTold | flagEndTold,
+		seen:  uint16(t.open), source: src, //nolint:gosec // Wraps on purpose.
+	})
+	return true
+}
+
+// addRefused books all that an incarnation moved that was never in the table.
+func (t *Table) addRefused(u *messages.Update) {
 	initiator, responder := u.Key.A, u.Key.B
 	if u.Flags&messages.InitiatorB != 0 {
 		initiator, responder = responder, initiator
@@ -129,15 +178,17 @@ func (t *Table) cost() int64 {
 		int64(t.folded.used())*foldedCost
 }
 
-// Of the budget, foldedShare may go to folded flows before new ones are refused.
-const foldedShare = 3
+// Of the budget, foldedShare may go to folded flows before new ones are refused; buriedShare is kept for the
+// tombstones of those.
+const foldedShare, buriedShare = 3, 8
 
 // makeRoom folds cold flows until one more fits into the budget. False means that it cannot.
 func (t *Table) makeRoom() bool {
 	if t.opt.Budget <= 0 {
 		return true
 	}
-	for tries := 0; t.cost()+entryCost+rowCost > t.opt.Budget; tries++ {
+	limit := t.opt.Budget - t.opt.Budget/buriedShare
+	for tries := 0; t.cost()+entryCost+rowCost > limit; tries++ {
 		full := int64(t.folded.used()+1)*foldedCost > t.opt.Budget/foldedShare
 		if full || tries == 4 || t.arena.used == 0 {
 			return false

@@ -12,7 +12,8 @@ import "weir/messages"
 //     repetitions of it.
 //  5. A live incarnation whose counters go back was zeroed by another program, and counts from zero.
 //     Where starts are unknown it is taken for a new incarnation that got the same id.
-//     A record of a snapshot that is older than what was heard since takes nothing back.
+//     A record of a snapshot that is older than what was heard since takes nothing back, and one of a
+//     snapshot that is older than any tombstone says nothing of an incarnation that is not known.
 //     Where starts are unknown, a record of a snapshot may be that of an incarnation which ended meanwhile, though
 //     a new one has its id: it is left to the next snapshot.
 //  6. An incarnation that is missing from several snapshots is in limbo: it counts as ended, and goes
@@ -27,16 +28,20 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	if n == 0 && tagsOnly(u) {
 		n = newest
 	}
+	if n != 0 {
+		n = t.same(b, u, n)
+	}
 	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(b, u, src)) {
 		return
 	}
-	if n != 0 && t.reborn(b, u, t.arena.at(n)) {
-		n = 0
+	if t.tooOld(b) && (n == 0 || t.arena.at(n).is(flagAnnounced)) {
+		t.stats.TooOld++
+		return
 	}
 	stale := false
 	if n != 0 {
 		stale = outdated(b, t.arena.at(n).seen)
-		t.confirm(b, u, t.arena.at(n))
+		t.confirm(b, u, t.arena.at(n), src)
 	} else if n = t.admit(b, u, src); n == 0 {
 		t.refuse(u, src)
 		return
@@ -80,27 +85,45 @@ func (t *Table) doubtful(b *messages.Batch, u *messages.Update, found uint32) bo
 	return false
 }
 
+// tooOld says whether a batch belongs to a snapshot that is older than any tombstone: a writer has held it
+// back. What it tells of flows that are not known may be from before their end, and be booked already;
+// of those that live a later snapshot tells.
+func (t *Table) tooOld(b *messages.Batch) bool {
+	return b.Snapshot != 0 && t.open > b.Snapshot && t.open-b.Snapshot > graceSlices
+}
+
 // tagsOnly says whether an update says nothing of the life of a flow.
 func tagsOnly(u *messages.Update) bool {
 	return u.Kind == messages.NoCounters && u.Status == messages.Seen && u.Start == 0 && u.ID == 0
 }
 
-// reborn says whether an update that fits an entry is about another incarnation. Only where starts are unknown can
-// that be in doubt: then of an ended entry counters beyond the final ones, an end with other counters, or a snapshot
+// same gives the entry n if the update is about its incarnation, with the account of the flow if that was
+// folded, and 0 if it is about another one.
+func (t *Table) same(b *messages.Batch, u *messages.Update, n uint32) uint32 {
+	e := t.arena.at(n)
+	t.unfold(u, e)
+	if reborn(b, u, &account{last: &e.last, flags: &e.flags}, e.seen) {
+		return 0
+	}
+	return n
+}
+
+// reborn says whether an update that fits an incarnation is about another one. Only where starts are unknown can
+// that be in doubt: then of an ended one counters beyond the final ones, an end with other counters, or a snapshot
 // that began after the end prove it; of one that lives, an end with smaller counters does.
-func (t *Table) reborn(b *messages.Batch, u *messages.Update, e *entry) bool {
-	if u.Start != 0 || u.Kind != messages.Absolute || !e.is(flagCounted) {
+func reborn(b *messages.Batch, u *messages.Update, a *account, seen uint16) bool {
+	if u.Start != 0 || u.Kind != messages.Absolute || !a.is(flagCounted) {
 		return false
 	}
 	switch {
-	case !e.is(flagEnded):
+	case !a.is(flagEnded):
 		// A record of the incarnation after it came first, and was taken for a record of this one.
-		return u.Status == messages.Ended && beyond(&e.last, &u.Counters)
+		return u.Status == messages.Ended && beyond(a.last, &u.Counters)
 	case u.Status == messages.Ended:
-		return u.Counters != e.last
+		return u.Counters != *a.last
 	}
-	fromLaterSnapshot := b.Snapshot != 0 && since(uint16(b.Snapshot), e.seen) > 0 //nolint:gosec // Wraps on purpose.
-	return fromLaterSnapshot || beyond(&u.Counters, &e.last)
+	fromLaterSnapshot := b.Snapshot != 0 && since(uint16(b.Snapshot), seen) > 0 //nolint:gosec // Wraps on purpose.
+	return fromLaterSnapshot || beyond(&u.Counters, a.last)
 }
 
 // beyond says whether any of the counters is past the other.

@@ -278,3 +278,50 @@ func TestARecordOfAnOlderSnapshotTakesNothingBack(t *testing.T) {
 		t.Errorf("losses %v", p.Losses)
 	}
 }
+
+// A writer may hold records back until the tombstones of their flows are gone.
+func TestARecordThatIsOlderThanAnyTombstoneBooksNothing(t *testing.T) {
+	for slices := range graceSlices + 3 {
+		b := newBench(t, nil)
+		held := batch(b.seq, flowOf(client, server, time.Second, 900, 0), flowOf(client, server, -time.Hour, 900, 0))
+		b.events(ended(flowOf(client, server, time.Second, 1000, 0)))
+		for range slices {
+			b.closeWith()
+		}
+		b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+		b.tab.Apply(held)
+		b.close()
+		b.sum.Rows = 0
+		if b.sum.Up.Bytes != 1000 || b.sum.Started != 1 || b.sum.Ended != 1 {
+			t.Errorf("after %d slices: %+v", slices, b.sum)
+		}
+		if s := b.tab.Stats(); s.Baselined+s.TooOld == 0 {
+			t.Errorf("after %d slices the other flow was neither admitted nor passed over", slices)
+		}
+	}
+}
+
+// Who announces a flow may never tell that it is gone; who counts it does.
+func TestAFlowThatAnotherSourceAnnouncedVanishes(t *testing.T) {
+	b := newBench(t, nil)
+	b.tag(client, server, text.Tag("x"))
+	b.snapshot(flowOf(client, server, time.Second, 1000, 0))
+	for range vanishAfter + limboSlices + 3 {
+		b.close()
+	}
+	if b.tab.arena.used != 0 || b.sum.Ended != 1 || b.sum.Up.Bytes != 1000 {
+		t.Errorf("%d entries are left, in all %+v", b.tab.arena.used, b.sum)
+	}
+}
+
+func TestATableMayBeginInTheMiddle(t *testing.T) {
+	b := newBench(t, func(o *Options) { o.Open = 40_000 })
+	b.seq = 40_000
+	b.events(ended(flowOf(client, server, time.Second, 1000, 0)))
+	b.close()
+	b.snapshot(flowOf(client, server, time.Second, 900, 0)) // The tombstone is still there.
+	b.close()
+	if b.sum.Up.Bytes != 1000 {
+		t.Errorf("%d bytes, want 1000", b.sum.Up.Bytes)
+	}
+}

@@ -35,7 +35,9 @@ func sameOrder(a, b messages.Update) bool {
 	return a.Flags&messages.InitiatorB == b.Flags&messages.InitiatorB
 }
 
-var steps = []string{"move", "end", "dump", "read", "apply", "close", "repeat"}
+var steps = []string{
+	"move", "end", "dump", "read", "apply", "close", "repeat", "announce", "tag", "fold", "rescue", "again", "hold",
+}
 
 // Every byte once: whatever is announced, repeated, late or in another order, the sum over all slices is
 // what the kernel moved since counting began.
@@ -50,6 +52,20 @@ func TestEveryByteOnce(t *testing.T) {
 		b.snapshot(k.all()...)
 		b.close()
 		late := make([]messages.Update, 0, 100) // Records that were read and not applied yet.
+		ends := make([]messages.Update, 0, 10)  // They may come again, as long as there are tombstones.
+		end := func(i int) {
+			c := k.live[i]
+			if c == nil {
+				return
+			}
+			ends = append(ends, ended(k.record(i, c)))
+			b.events(ends[len(ends)-1])
+			delete(k.live, i)
+			if c.start >= 0 {
+				k.truth.Started++
+			}
+			k.truth.Ended++
+		}
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			i := rapid.IntRange(0, 9).Draw(rt, "flow")
 			k.now += time.Second
@@ -58,15 +74,32 @@ func TestEveryByteOnce(t *testing.T) {
 			case "move":
 				k.move(i, uint64(rapid.IntRange(1, 500).Draw(rt, "bytes")))
 			case "end":
-				if c == nil {
-					continue
+				end(i)
+			case "announce":
+				if c != nil {
+					b.events(announced(k.record(i, c)))
 				}
-				b.events(ended(k.record(i, c)))
-				delete(k.live, i)
-				if c.start >= 0 {
-					k.truth.Started++
+			case "tag":
+				u := nth(i, 0)
+				b.tab.Apply(batch(0, messages.Update{Key: u.Key}))
+			case "fold":
+				if n := b.tab.coldest(); n != 0 {
+					b.tab.fold(n)
 				}
-				k.truth.Ended++
+			case "rescue":
+				b.tab = b.tab.Rescue(nil)
+			case "again":
+				b.events(ends...)
+			case "hold":
+				b.snapshot(late...)
+				late, ends = late[:0], ends[:0]
+				held := batch(b.seq, k.all()...)
+				for range rapid.IntRange(1, graceSlices+4).Draw(rt, "slices") {
+					end(rapid.IntRange(0, 9).Draw(rt, "other flow"))
+					b.closeWith()
+				}
+				b.tab.Apply(held)
+				ends = ends[:0]
 			case "dump":
 				b.snapshot(late...) // One writer brings all records of live flows: they stay in order.
 				late = late[:0]
@@ -87,6 +120,7 @@ func TestEveryByteOnce(t *testing.T) {
 				late = late[:0]
 				b.snapshot(k.all()...)
 				b.close()
+				ends = ends[:0]
 			}
 		}
 		b.snapshot(late...)

@@ -44,10 +44,16 @@ func (t *Table) lostUpdate() {
 // rebuild moves all sound entries with their rows, tags and aliases into new memory.
 func (t *Table) rebuild() {
 	old := *t
-	t.index, t.arena, t.tags, t.hand = index{}, arena{}, newTagSets(), 0
+	t.index, t.arena, t.tags, t.hand = index{}, arena{}, newTagSets(old.tags.limit), 0
 	t.tags.refused = old.tags.refused
 	t.aliases.keys, t.aliases.free = nil, nil
 	t.rows = rowSlab{}
+	t.folded = folded{}
+	for _, f := range old.folded.flows {
+		if f.hash != 0 {
+			t.folded.put(f)
+		}
+	}
 	for n := uint32(1); n <= old.arena.high; n++ {
 		if e := old.arena.at(n); e.is(flagUsed) && e.key != (messages.Key{}) {
 			t.adopt(&old, n, e)
@@ -64,12 +70,19 @@ func (t *Table) adopt(old *Table, was uint32, e *entry) {
 	if int(e.source) >= len(t.sources) {
 		c.source = 0
 	}
-	t.index.insert(c.key.Hash(t.opt.Seed), n)
+	hash := c.key.Hash(t.opt.Seed)
+	t.index.insert(hash, n)
+	if t.folded.used() > 0 && !e.is(flagAnnounced) { // It was being folded when the table panicked.
+		if twin := t.folded.find(incarnationHash(hash, e.start, e.id)); twin != 0 {
+			t.folded.remove(twin)
+		}
+	}
 	if e.alias != 0 && int(e.alias) <= len(old.aliases.keys) {
 		c.alias = t.aliases.put(old.aliases.key(e.alias))
 	}
 	if e.tags != 0 && int(e.tags) <= len(old.tags.sets) && len(old.tags.get(e.tags)) > 0 {
-		c.tags = t.tags.intern(old.tags.get(e.tags))
+		tags := old.tags.get(e.tags)
+		c.tags = t.tags.intern(tags, setKey(tags))
 	}
 	if e.row != 0 && int(e.row) <= old.rows.used && old.rows.at(e.row).entry == was {
 		c.row = t.rows.take(n)

@@ -145,3 +145,70 @@ func TestABurstIsForgotten(t *testing.T) {
 		t.Errorf("%d bytes, want 2000000", total)
 	}
 }
+
+// A rescue that panicked itself has changed nothing of the old table, not even of its folded flows.
+func TestRescueSurvivesTwoPoisonedUpdatesAmongFoldedFlows(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(nth(0, 100), nth(1, 100), nth(2, 100))
+	b.tab.fold(1)
+	m := batch(b.seq, nth(1, 150), nth(0, 500), nth(2, 150), nth(3, 70))
+	poison(m, 0)
+	poison(m, 2)
+	if !panics(func() { b.tab.Apply(m) }) || !panics(func() { b.tab = b.tab.Rescue(m) }) {
+		t.Fatal("no panic")
+	}
+	b.tab = b.tab.Rescue(nil)
+	b.snapshot(nth(0, 500), nth(1, 150), nth(2, 150), nth(3, 70))
+	want(t, b.close(), 500+150+150+70, 0, 4, 0)
+}
+
+func TestAPanicWhileAFlowIsFoldedLeavesOneOfIt(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(nth(0, 100))
+	e := *b.tab.arena.at(1)
+	b.tab.foldRow(b.tab.arena.at(1))
+	b.tab.folded.put(foldedFlow{
+		hash: incarnationHash(e.key.Hash(seed), e.start, e.id), last: e.last, flags: e.flags, seen: e.seen,
+	})
+	b.tab = b.tab.Rescue(nil) // As if it had panicked before the entry was removed.
+	b.snapshot(nth(0, 300))
+	b.tab.fold(1)
+	b.snapshot(nth(0, 400))
+	want(t, b.close(), 400, 0, 1, 0)
+}
+
+// A panic before the first update of a batch loses that update at most.
+func TestRescueBeginsWithTheFirstUpdate(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(nth(0, 100), nth(1, 100), nth(2, 100))
+	m := batch(b.seq, nth(3, 100), nth(4, 100), nth(5, 100), nth(6, 100))
+	b.tab.index.insert(m.Updates[0].Hash, 1<<30) // Nowhere: the look ahead panics.
+	if !panics(func() { b.tab.Apply(m) }) {
+		t.Fatal("no panic")
+	}
+	b.tab = b.tab.Rescue(m)
+	want(t, b.close(), 700, 0, 7, 0)
+}
+
+// A panic after the rows of a slice were taken loses none of them.
+func TestAPanicAfterTheRowsWereTaken(t *testing.T) {
+	broken := true
+	b := newBench(t, func(o *Options) {
+		o.Shards = 2
+		o.Send = func(int, any) bool {
+			if broken {
+				panic("send")
+			}
+			return true
+		}
+	})
+	b.snapshot(nth(0, 100))
+	b.tab.aliases.learn[1] = &messages.LearnAliases{Shard: 1, Aliases: make([]messages.Alias, 1)}
+	if !panics(func() { b.close() }) {
+		t.Fatal("no panic")
+	}
+	b.tab, broken = b.tab.Rescue(nil), false
+	want(t, b.close(), 100, 0, 1, 0)
+	b.snapshot(nth(0, 130))
+	want(t, b.close(), 30, 0, 0, 0)
+}

@@ -27,12 +27,16 @@ type Stats struct {
 	// FoldedTotal counts flows folded, Refused updates of flows for which there was no room at all.
 	FoldedTotal uint64 `json:"folded_total"`
 	Refused     uint64 `json:"refused_total"`
+	// TooOld counts records of flows that are not known, in snapshots older than any tombstone.
+	TooOld uint64 `json:"too_old_total"`
 	// Forwarded counts updates passed on to the owner of an alias, AliasMisses those that found nobody,
-	// AliasesRefused and ForwardsRefused what another shard did not take.
+	// AliasesRefused and ForwardsRefused what another shard did not take, AliasesEvicted those forgotten
+	// over budget.
 	Forwarded       uint64 `json:"forwarded_total"`
 	AliasMisses     uint64 `json:"alias_misses_total"`
 	AliasesRefused  uint64 `json:"aliases_refused_total"`
 	ForwardsRefused uint64 `json:"forwards_refused_total"`
+	AliasesEvicted  uint64 `json:"aliases_evicted_total"`
 	// TagsRefused counts tags for which a flow had no room.
 	TagsRefused uint64 `json:"tags_refused_total"`
 	// Rescues counts panics survived, LostUpdates the updates that they cost.

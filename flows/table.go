@@ -29,6 +29,8 @@ type Options struct {
 	Budget int64
 	// CountsSince is when counting began: what moved before it is not counted.
 	CountsSince time.Time
+	// Open is the number of the slice that the table closes first; 0 means 1.
+	Open uint64
 	// Send posts a *messages.LearnAliases or a *messages.Batch of forwarded updates to another shard;
 	// false means that it was refused. Nil refuses everything.
 	Send func(shard int, m any) bool
@@ -52,8 +54,10 @@ type Table struct {
 	sources []sourceState
 	hand    uint32 // where the search for cold flows goes on
 
-	at      int    // the update of the batch at work, for Rescue
+	at      int    // the update of the batch at work, for Rescue; before the first it is one less
 	closing uint32 // the row at work while a slice closes; 0 otherwise
+	// closed is the part whose rows were taken and that was not handed over yet, or nil.
+	closed *messages.SlicePart
 
 	news  news // losses to tell with the next part
 	stats Stats
@@ -72,8 +76,8 @@ func (s *sourceState) baselined() bool { return s.snapshots[0] != 0 }
 const (
 	// vanishAfter is how many complete snapshots in a row a flow must be missing from to be in limbo.
 	vanishAfter = 3
-	// graceSlices is how long a tombstone stays. A snapshot is given up before the next one begins, so
-	// that no record can be older than this.
+	// graceSlices is how long a tombstone stays. A snapshot is given up before the next one begins, but
+	// its last records may wait for long in a writer; see tooOld.
 	graceSlices = 3
 	// limboSlices is how long a vanished flow is remembered.
 	limboSlices = 60
@@ -81,7 +85,7 @@ const (
 	announcedSlices = 3
 )
 
-// NewTable makes an empty table. The first slice that it closes has number 1.
+// NewTable makes an empty table.
 func NewTable(o Options) *Table {
 	if o.Home == nil {
 		o.Home = NewHome(nil, nil)
@@ -90,8 +94,8 @@ func NewTable(o Options) *Table {
 		o.Send = func(int, any) bool { return false }
 	}
 	return &Table{
-		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: 1,
-		aliases: newAliases(), tags: newTagSets(),
+		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: max(o.Open, 1),
+		aliases: newAliases(), tags: newTagSets(o.Budget / tagShare),
 	}
 }
 
@@ -112,6 +116,7 @@ func (t *Table) ClockSet(m messages.ClockSet) {
 func (t *Table) Apply(b *messages.Batch) { t.applyFrom(b, 0) }
 
 func (t *Table) applyFrom(b *messages.Batch, first int) {
+	t.at = first - 1
 	t.warm(b.Updates[first:])
 	src := t.source(b.Source)
 	for t.at = first; t.at < len(b.Updates); t.at++ {
@@ -225,7 +230,7 @@ func (t *Table) admit(b *messages.Batch, u *messages.Update, src uint8) uint32 {
 }
 
 // confirm takes over what an update tells of an entry that is there.
-func (t *Table) confirm(b *messages.Batch, u *messages.Update, e *entry) {
+func (t *Table) confirm(b *messages.Batch, u *messages.Update, e *entry, src uint8) {
 	if !e.is(flagEnded) {
 		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
 		e.flags &^= flagLimbo
@@ -235,7 +240,7 @@ func (t *Table) confirm(b *messages.Batch, u *messages.Update, e *entry) {
 			e.id = u.ID
 		}
 		if u.Start != 0 || u.Kind != messages.NoCounters || u.Status == messages.Ended {
-			e.start = u.Start
+			e.start, e.source = u.Start, src // Who announced it may never tell that it is gone.
 			e.flags &^= flagAnnounced
 		}
 	}

@@ -16,8 +16,9 @@ type tagSets struct {
 	free  []uint32
 	// refused counts tags that a flow had no more room for.
 	refused uint64
-	// memory is an estimate of the bytes that the sets take.
-	memory int64
+	// memory is an estimate of the bytes that the sets take; beyond limit, unless that is 0, there are no
+	// new sets.
+	memory, limit int64
 }
 
 // tagSet is sorted by column, end and value.
@@ -35,9 +36,11 @@ const (
 	maxTags, maxValues, maxTagBytes = 64, 16, 4096
 	// tagSetCost is what a set takes beside its values: its record, map slot and slice header.
 	tagSetCost = 160
+	// tagShare is the part of a table's budget that tags may take: who sends names must not displace flows.
+	tagShare = 2
 )
 
-func newTagSets() tagSets { return tagSets{byKey: map[string]uint32{}} }
+func newTagSets(limit int64) tagSets { return tagSets{byKey: map[string]uint32{}, limit: limit} }
 
 // get gives the tags of a set.
 func (s *tagSets) get(n uint32) []columns.Tag {
@@ -63,7 +66,12 @@ func (s *tagSets) merge(n uint32, tags []columns.Tag) uint32 {
 		want = s.put(want, t)
 	}
 	slices.SortFunc(want, compareTags)
-	now := s.intern(want)
+	key := setKey(want)
+	if _, known := s.byKey[string(key)]; !known && s.limit > 0 && s.memory > s.limit {
+		s.refused += uint64(len(tags))
+		return n
+	}
+	now := s.intern(want, key)
 	s.release(n)
 	return now
 }
@@ -101,16 +109,20 @@ func compareTags(a, b columns.Tag) int {
 	)
 }
 
-// intern gives the number of a set and counts one more flow that carries it.
-func (s *tagSets) intern(tags []columns.Tag) uint32 {
-	if len(tags) == 0 {
-		return 0
-	}
-	var b []byte
+// setKey is different for each set.
+func setKey(tags []columns.Tag) (b []byte) {
 	for _, t := range tags {
 		b = binary.AppendUvarint(b, uint64(t.Column.Index())<<2|uint64(t.End)) //nolint:gosec // Never negative.
 		b = binary.AppendUvarint(b, uint64(len(t.Value)))
 		b = append(b, t.Value...)
+	}
+	return b
+}
+
+// intern gives the number of a set and counts one more flow that carries it.
+func (s *tagSets) intern(tags []columns.Tag, b []byte) uint32 {
+	if len(tags) == 0 {
+		return 0
 	}
 	if n, ok := s.byKey[string(b)]; ok {
 		s.sets[n-1].refs++

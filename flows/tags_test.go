@@ -63,7 +63,7 @@ func TestTagsAreBounded(t *testing.T) {
 }
 
 func TestTagSetsAreSharedAndFreed(t *testing.T) {
-	s := newTagSets()
+	s := newTagSets(0)
 	a := s.merge(0, []columns.Tag{text.Tag("a"), textEnd.Tag(columns.EndA, "x")})
 	b := s.merge(0, []columns.Tag{textEnd.Tag(columns.EndA, "x"), text.Tag("a")})
 	if a != b {
@@ -145,6 +145,103 @@ func TestAliasFindsTheFlowInAnotherShard(t *testing.T) {
 	for _, tab := range tables {
 		if len(tab.aliases.owner) != 0 || tab.arena.used != 0 {
 			t.Errorf("shard %d keeps %d aliases and %d flows", tab.opt.Shard, len(tab.aliases.owner), tab.arena.used)
+		}
+	}
+}
+
+// Who sends names cannot make a table larger than its budget.
+func TestTagsStayInTheBudget(t *testing.T) {
+	const budget, flows = 1 << 20, 100
+	b := newBench(t, func(o *Options) { o.Budget = budget })
+	for i := range flows {
+		b.snapshot(nth(i, 100))
+		for j := range maxValues {
+			u := nth(i, 0)
+			v := strings.Repeat("x", maxTagBytes-10) + strconv.Itoa(i*maxValues+j)
+			u = messages.Update{Key: u.Key, Hash: u.Key.Hash(seed)}
+			m := messages.NewBatch()
+			m.Add(&u, nil, []columns.Tag{textEnd.Tag(columns.EndA, v)})
+			b.tab.Apply(m)
+		}
+	}
+	if c := b.tab.cost(); c > budget {
+		t.Errorf("cost %d over the budget of %d", c, budget)
+	}
+	if s := b.tab.Stats(); s.TagsRefused == 0 || s.FoldedTotal != 0 {
+		t.Errorf("%d tags refused, %d flows folded", s.TagsRefused, s.FoldedTotal)
+	}
+	want(t, b.close(), 100*flows, 0, flows, 0)
+}
+
+// natted is a flow behind NAT with its alias.
+func natted(port int) (u messages.Update, alias messages.Key) {
+	u = flowOf("192.168.1.2:"+strconv.Itoa(port), server, time.Second, 10, 10)
+	alias, _ = messages.MakeKey(6, 0, end("203.0.113.1:"+strconv.Itoa(port)), end(server))
+	u.Hash = u.Key.Hash(seed)
+	return u, alias
+}
+
+// A shard that was too busy to hear that aliases are gone hears it later.
+func TestAliasesThatAreGoneAreForgotten(t *testing.T) {
+	var full bool
+	var tables [2]*Table
+	for i := range tables {
+		tables[i] = NewTable(Options{
+			Shard: i, Shards: 2, Seed: seed, Home: home, CountsSince: born,
+			Send: func(shard int, m any) bool {
+				if l, ok := m.(*messages.LearnAliases); ok && !full {
+					tables[shard].LearnAliases(l)
+				}
+				return !full
+			},
+		})
+	}
+	for port := 1000; port < 1500; port++ {
+		u, alias := natted(port)
+		u.Status = messages.Ended
+		m := messages.NewBatch()
+		m.Add(&u, &alias, nil)
+		tables[ShardOf(u.Hash, 2)].Apply(m)
+	}
+	if n := len(tables[0].aliases.owner) + len(tables[1].aliases.owner); n != 500 {
+		t.Fatalf("%d aliases, want 500", n)
+	}
+	for seq := uint64(1); seq < graceSlices+5; seq++ {
+		full = seq < graceSlices+3
+		for _, tab := range tables {
+			tab.Close(&messages.CloseSlice{Seq: seq})
+		}
+	}
+	for i, tab := range tables {
+		if n := len(tab.aliases.owner); n > 0 {
+			t.Errorf("shard %d still knows %d aliases of flows that are gone", i, n)
+		}
+	}
+}
+
+// Should the news be lost for good, the aliases stay in the budget.
+func TestAliasesStayInTheBudget(t *testing.T) {
+	const budget = 100 * ownerShare * aliasCost / 2
+	tab := NewTable(Options{Shards: 1, Seed: seed, Home: home, CountsSince: born, Budget: budget})
+	for port := 1000; port < 1300; port++ {
+		u, alias := natted(port)
+		tab.LearnAliases(&messages.LearnAliases{Aliases: []messages.Alias{{Key: alias, Owner: u.Key}}})
+	}
+	if n := len(tab.aliases.owner); n != 100 || tab.Stats().AliasesEvicted != 200 {
+		t.Errorf("%d aliases, %d evicted", n, tab.Stats().AliasesEvicted)
+	}
+}
+
+// Only updates that bring bytes are missed if their alias is not known any more.
+func TestADeltaForNobodyIsTold(t *testing.T) {
+	for kind, missed := range map[messages.CounterKind]uint64{messages.Delta: 1, messages.NoCounters: 0} {
+		b := newBench(t, nil)
+		u, alias := natted(1000)
+		m := messages.NewBatch()
+		m.Add(&messages.Update{Key: alias, Hash: u.Hash, Kind: kind, Counters: u.Counters}, nil, nil)
+		b.tab.Apply(m)
+		if p := b.close(); loss(p, messages.LossShed) != missed || b.tab.Stats().AliasMisses != 1 {
+			t.Errorf("kind %d: losses %v", kind, p.Losses)
 		}
 	}
 }
