@@ -31,13 +31,14 @@ type Source struct {
 	ends, starts *listener
 	kernel       *kernelStats
 
-	// dumping holds a token while nobody dumps; who took it owns all up to failedDumps.
+	// dumping holds a token while nobody dumps; who took it owns all up to asked.
 	dumping     chan struct{}
 	dumper      *dumper        // nil after a dump that did not end well
 	dumped      sources.Writer // takes the dumps
 	silence     silence
 	began       time.Time // of the last complete dump
 	failedDumps int       // in a row
+	asked       uint64    // the number of the last snapshot that was asked for; 0: none
 
 	// overran wakes the goroutine that dumps after an overrun; overranAt says when, in Unix nanoseconds.
 	overran   chan struct{}

@@ -51,6 +51,7 @@ func (s *Source) snapshot(ctx context.Context, seq uint64) (census, error) {
 	}
 	defer s.giveDump()
 	last := s.began
+	s.asked = seq
 	c, err := s.dump(ctx, seq)
 	if err != nil {
 		return c, err
@@ -235,7 +236,7 @@ func (s *Source) redump(ctx context.Context) error {
 			return nil
 		}
 		s.metrics.redumps.Add(1)
-		_, err := s.dump(ctx, 0)
+		_, err := s.dump(ctx, s.asked) // Younger than that snapshot, and no older than it to whom that matters.
 		return err
 	})
 }
