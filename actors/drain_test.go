@@ -108,6 +108,31 @@ func TestCommandsAreBounded(t *testing.T) {
 	})
 }
 
+// A slicer that fails on what it is told does not wait for what is lost by that.
+func TestSlicerThatFailsCutsTheRoundShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := &fakeTier{}
+		o := options(tier)
+		o.Clock = noonClock()
+		o.disturb = func(name string, m any) {
+			if f, ok := m.(*messages.EventsFlushed); ok && name == slicerName && f.Seq == 2 {
+				panic("cannot hear it")
+			}
+		}
+		s := start(t, o)
+		rest(21 * time.Second)
+		all := tier.all()
+		if len(all) != 2 || !all[0].Complete || all[1].Complete {
+			t.Fatalf("slices %+v", all)
+		}
+		rest(10 * time.Second)
+		if all = tier.all(); len(all) != 3 || !all[2].Complete {
+			t.Errorf("slices %+v", all)
+		}
+		drain(t, s)
+	})
+}
+
 func TestTierThatFailsLosesNoSliceInVain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sent, tries atomic.Uint64

@@ -248,6 +248,7 @@ func start(t *testing.T, o Options) *System {
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatalf("start: %v", err)
 	}
+	t.Cleanup(func() { _ = s.Drain(context.Background()) }) // For tests that fail halfway.
 	return s
 }
 

@@ -193,6 +193,31 @@ func TestDrainHurriesRestarts(t *testing.T) {
 	})
 }
 
+// What comes after the last slice is handed over when the shard stops.
+func TestShardHandsOverTheRest(t *testing.T) {
+	var parts []*messages.SlicePart
+	s := &shardSeat{
+		cell: newCell("shard-0", newBoard(newRuntimeClock()), nil), gate: newGate(), clock: noonClock(),
+		tier: func(m any) { parts = append(parts, m.(*messages.SlicePart)) }, table: &fakeTable{},
+	}
+	a := shard{s}
+	batch := func() *messages.Batch {
+		b := messages.NewBatch()
+		b.Add(delta(1, 5), nil, nil)
+		return b
+	}
+	a.receive(nil, batch())
+	a.receive(nil, &messages.CloseSlice{Seq: 7})
+	a.receive(nil, &messages.CloseSlice{Seq: 7}) // Again, by a slicer that was restarted.
+	a.receive(nil, batch())
+	a.release(nil, false)
+	a.release(nil, true)
+	a.release(nil, true)
+	if len(parts) != 2 || parts[0].Seq != 7 || parts[1].Seq != 8 || parts[1].Rows.Totals().Up.Bytes != 5 {
+		t.Errorf("parts %+v", parts)
+	}
+}
+
 func TestForwardingNeverWaits(t *testing.T) {
 	_, ms := testOutlet(t, 2)
 	ports := []port{{gate: ms[0].gate, post: ms[0].post}, {gate: ms[1].gate, post: ms[1].post}}

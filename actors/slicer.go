@@ -154,8 +154,8 @@ func (s *slicer) obey(o order, now reading) {
 	s.tick(now)
 }
 
-// resume goes on after the slicer has panicked: what the round at work was waiting for may be lost, so
-// it waits for nothing more. What may have been sent already is sent again and means nothing new.
+// resume goes on after the slicer has panicked again and again: what the round at work was waiting for may be
+// lost, so it waits for nothing more. What may have been sent already is sent again and means nothing new.
 func (s *slicer) resume(now reading) {
 	switch {
 	case s.round == nil:

@@ -24,7 +24,8 @@ type slicerSeat struct {
 	waiting map[order]chan<- struct{} // who waits for an order
 	timer   *time.Timer
 	turn    uint64 // numbers the timers, so that an old one means nothing
-	failed  bool
+	// failures in a row: after one the round goes on with the message given again, after more it is cut short.
+	failures int
 
 	mu     sync.Mutex
 	status SlicerStatus
@@ -49,8 +50,7 @@ type slicerActor struct{ seat *slicerSeat }
 func (a slicerActor) start(actor.Context) {
 	s := a.seat
 	now := readClock(s.clock)
-	if s.failed {
-		s.failed = false
+	if s.failures > 1 {
 		s.machine.resume(now)
 	}
 	s.machine.tick(now)
@@ -78,6 +78,7 @@ func (a slicerActor) receive(_ actor.Context, m any) {
 	case *sliceDone:
 		s.machine.sliceClosed(m.seq, m.slice, now)
 	}
+	s.failures = 0
 	s.after()
 }
 
@@ -108,7 +109,7 @@ func (a slicerActor) giveUp(m any) {
 }
 
 func (a slicerActor) halt() {
-	a.seat.failed = true
+	a.seat.failures++
 	a.seat.stopTimer()
 }
 

@@ -317,6 +317,9 @@ func TestResumeEndsTheRound(t *testing.T) {
 		if r.m.round.phase != phase {
 			t.Fatalf("in phase %d, want %d", r.m.round.phase, phase)
 		}
+		if phase == sealing {
+			r.m.note(messages.Loss{Kind: messages.LossClock}) // Of the slice that is open now.
+		}
 		r.m.resume(r.now)
 		r.tierStuck, r.ready = false, nil
 		r.serve()
@@ -326,8 +329,12 @@ func TestResumeEndsTheRound(t *testing.T) {
 		r.m.resume(r.now)
 		r.m.ranks = nil
 		r.pass(testSlice)
-		if s := r.sealed(); len(s) != 2 || s[1].Seq != 2 || !s[1].Complete {
+		s := r.sealed()
+		if len(s) != 2 || s[1].Seq != 2 || !s[1].Complete {
 			t.Errorf("the slice after: %+v", s)
+		}
+		if clock := len(s[1].Losses) == 1; clock != (phase == sealing) || len(s[0].Losses) > 0 == clock {
+			t.Errorf("losses %+v, then %+v", s[0].Losses, s[1].Losses)
 		}
 	}
 }

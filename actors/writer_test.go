@@ -221,6 +221,24 @@ func TestBacklogKeepsTheOrder(t *testing.T) {
 	})
 }
 
+// Also when nobody drains the backlog any more, and credits are at hand.
+func TestWriterQueuesBehindItsBacklog(t *testing.T) {
+	o, ms := testOutlet(t, 1)
+	ms[0].fill()
+	w := o.Writer(sources.Shed)
+	addAll(t, w, 0, messages.BatchSize)
+	o.crew.join(time.Second)
+	for range gateWindow {
+		ms[0].gate.release()
+	}
+	addAll(t, w, 1000, 1000+messages.BatchSize)
+	o.deliver(time.Second)
+	us := ms[0].updates()
+	if len(us) != 2*messages.BatchSize || us[0].Key != delta(0, 0).Key || us[messages.BatchSize].Key != delta(1000, 0).Key {
+		t.Errorf("%d updates came, or in the wrong order", len(us))
+	}
+}
+
 func TestOutletDeliversWhatWritersHold(t *testing.T) {
 	o, ms := testOutlet(t, 2)
 	addAll(t, o.Writer(sources.Wait), 0, 100)
