@@ -12,6 +12,9 @@ import (
 // taken, it hands them over when it is called again, and sweeps with the next slice.
 func (t *Table) Close(c *messages.CloseSlice) *messages.SlicePart {
 	if t.closed == nil {
+		if t.open != c.Seq {
+			t.catchUp(c.Seq)
+		}
 		t.noteSnapshots(c.Snapshots)
 		t.closed = &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
 		t.open = c.Seq + 1
@@ -67,6 +70,23 @@ func (t *Table) takeRows() *messages.Rows {
 	t.rows.reset()
 	t.other = messages.Totals{}
 	return out
+}
+
+// catchUp makes up for slices that were closed without this table, or before it was made: what it took for
+// the open one has lasted until now, so that a tombstone of that time is a young one.
+func (t *Table) catchUp(seq uint64) {
+	was, now := uint16(t.open), uint16(seq) //nolint:gosec // Wraps on purpose.
+	t.open = seq
+	for n := uint32(1); n <= t.arena.high; n++ {
+		if e := t.arena.at(n); e.seen == was {
+			e.seen = now
+		}
+	}
+	for i := range t.folded.flows {
+		if f := &t.folded.flows[i]; f.seen == was {
+			f.seen = now
+		}
+	}
 }
 
 // sweep forgets what is over and finds what has vanished. It books into the slice that has just opened.

@@ -314,14 +314,29 @@ func TestAFlowThatAnotherSourceAnnouncedVanishes(t *testing.T) {
 	}
 }
 
-func TestATableMayBeginInTheMiddle(t *testing.T) {
-	b := newBench(t, func(o *Options) { o.Open = 40_000 })
-	b.seq = 40_000
-	b.events(ended(flowOf(client, server, time.Second, 1000, 0)))
-	b.close()
-	b.snapshot(flowOf(client, server, time.Second, 900, 0)) // The tombstone is still there.
-	b.close()
-	if b.sum.Up.Bytes != 1000 {
-		t.Errorf("%d bytes, want 1000", b.sum.Up.Bytes)
+// Slices may close without a table that is stuck, or before it was made. Its tombstones stay as long as others.
+func TestSlicesThatCloseWithoutATableDoNotAgeItsTombstones(t *testing.T) {
+	for _, folded := range []bool{false, true} {
+		b := newBench(t, nil)
+		b.seq = 5000
+		b.events(ended(flowOf(client, server, time.Second, 1000, 0)))
+		if folded {
+			b.tab.fold(1)
+		}
+		held := batch(b.seq, flowOf(client, server, time.Second, 900, 0)) // Read before the end.
+		for range graceSlices {
+			b.close()
+		}
+		b.tab.Apply(held)
+		b.close()
+		if b.sum.Up.Bytes != 1000 {
+			t.Errorf("folded %t: %d bytes, want 1000", folded, b.sum.Up.Bytes)
+		}
+		for range graceSlices + 1 {
+			b.close()
+		}
+		if b.tab.arena.used+b.tab.folded.used() != 0 {
+			t.Errorf("folded %t: the tombstone stays", folded)
+		}
 	}
 }

@@ -29,8 +29,6 @@ type Options struct {
 	Budget int64
 	// CountsSince is when counting began: what moved before it is not counted.
 	CountsSince time.Time
-	// Open is the number of the slice that the table closes first; 0 means 1.
-	Open uint64
 	// Send posts a *messages.LearnAliases or a *messages.Batch of forwarded updates to another shard;
 	// false means that it was refused. Nil refuses everything.
 	Send func(shard int, m any) bool
@@ -94,7 +92,7 @@ func NewTable(o Options) *Table {
 		o.Send = func(int, any) bool { return false }
 	}
 	return &Table{
-		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: max(o.Open, 1),
+		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: 1,
 		aliases: newAliases(), tags: newTagSets(o.Budget / tagShare),
 	}
 }
