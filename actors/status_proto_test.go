@@ -52,8 +52,8 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 			fill(t, v.Index(i), n)
 		}
 	case v.Kind() == reflect.Struct:
-		for i := range v.NumField() {
-			fill(t, v.Field(i), n)
+		for _, field := range v.Fields() {
+			fill(t, field, n)
 		}
 	default:
 		t.Fatalf("a %v in the status", v.Type())

@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"weir/query"
 )
-
-// ProtobufType is the media type of answers as weir.v1.QueryAnswer.
-const ProtobufType = "application/x-protobuf"
 
 // query answers a question in this goroutine; it ends when the client goes away.
 func (s *Server) query(w http.ResponseWriter, r *http.Request) {
@@ -53,27 +47,13 @@ func position(err error) *int {
 	return nil
 }
 
-// wantsProtobuf says in which form the client takes the answer.
-func wantsProtobuf(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), ProtobufType)
-}
-
 // answer writes an answer in the form that the client takes.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *query.Answer) {
-	if !wantsProtobuf(r) {
-		w.Header().Set("Content-Type", jsonType)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		// The client may be gone, and nobody else could be told.
-		_ = query.WriteJSON(w, a, query.Style{Location: time.Local}) //nolint:gosmopolitan // The user's own time.
+	if wantsProtobuf(r) {
+		s.writeProtobuf(w, query.ToProto(a))
 		return
 	}
-	data, err := proto.Marshal(query.ToProto(a))
-	if err != nil {
-		s.log.Error().Err(err).Msg("an answer has no protobuf form")
-		fail(w, http.StatusInternalServerError, err)
-		return
-	}
-	w.Header().Set("Content-Type", ProtobufType)
-	_, _ = w.Write(data) // Likewise.
+	declare(w, jsonType)
+	// The client may be gone, and nobody else could be told.
+	_ = query.WriteJSON(w, a, query.Style{Location: time.Local}) //nolint:gosmopolitan // The user's own time.
 }

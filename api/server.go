@@ -5,8 +5,9 @@
 //	GET /v1/record   what the sources send from now on, as a recording, until the client goes away
 //	GET /metrics     counters in the text format of Prometheus
 //
-// An error is a JSON object {"error": …} with a 4xx or 5xx status; "position" is added if it is about a
-// place in the filter. There is no way to change anything.
+// The first two answer in JSON, or in protobuf to a client that asks for application/x-protobuf; the schemas are in
+// messages/weirpb. An error is a JSON object {"error": …} with a 4xx or 5xx status; "position" is added if it is about
+// a place in the filter. There is no way to change anything.
 package api
 
 import (
@@ -25,6 +26,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
+	"google.golang.org/protobuf/proto"
 
 	"weir/actors"
 	"weir/messages"
@@ -197,11 +199,24 @@ func (s *Server) take(w http.ResponseWriter, places chan struct{}, what string) 
 }
 
 // status answers how all is.
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.core.Status())
+func (s *Server) status(w http.ResponseWriter, r *http.Request) {
+	st := s.core.Status()
+	if wantsProtobuf(r) {
+		s.writeProtobuf(w, actors.StatusToProto(&st))
+		return
+	}
+	writeJSON(w, http.StatusOK, st)
 }
 
 const jsonType = "application/json; charset=utf-8"
+
+// ProtobufType is the media type of answers as a message of messages/weirpb.
+const ProtobufType = "application/x-protobuf"
+
+// wantsProtobuf says in which form the client takes the answer.
+func wantsProtobuf(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), ProtobufType)
+}
 
 // Problem is how an error is told.
 type Problem struct {
@@ -224,10 +239,26 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 		data.Reset()
 		data.WriteString(`{"error": "the answer has no JSON form"}`)
 	}
-	w.Header().Set("Content-Type", jsonType)
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
+	declare(w, jsonType)
 	w.WriteHeader(status)
 	// The client may be gone, and nobody else could be told.
 	_, _ = w.Write(data.Bytes())
+}
+
+func (s *Server) writeProtobuf(w http.ResponseWriter, m proto.Message) {
+	data, err := proto.Marshal(m)
+	if err != nil {
+		s.log.Error().Err(err).Msg("an answer has no protobuf form")
+		fail(w, http.StatusInternalServerError, err)
+		return
+	}
+	declare(w, ProtobufType)
+	_, _ = w.Write(data) // The client may be gone.
+}
+
+// declare says what an answer is, and that it is of now.
+func declare(w http.ResponseWriter, mediaType string) {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
 }

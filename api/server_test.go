@@ -52,6 +52,28 @@ func TestQueryProtobuf(t *testing.T) {
 	}
 }
 
+func TestStatus(t *testing.T) {
+	c := newCore(t)
+	h := newServer(c).Handler()
+	_, body, header := ask(t, h, "/v1/status", "Accept", ProtobufType)
+	m := &weirpb.Status{}
+	if err := proto.Unmarshal([]byte(body), m); err != nil {
+		t.Fatal(err)
+	}
+	want := actors.StatusToProto(new(c.Status()))
+	if header.Get("Content-Type") != ProtobufType || !proto.Equal(m, want) {
+		t.Errorf("%v\n%v\nwant\n%v", header, m, want)
+	}
+	var asJSON actors.Status
+	_, body, header = ask(t, h, "/v1/status")
+	if err := json.Unmarshal([]byte(body), &asJSON); err != nil {
+		t.Fatal(err)
+	}
+	if header.Get("Content-Type") != jsonType || !proto.Equal(actors.StatusToProto(&asJSON), want) {
+		t.Errorf("%v\n%s\nwant\n%v", header, body, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	h := newServer(newCore(t)).Handler()
 	for target, want := range map[string]struct {

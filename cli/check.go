@@ -2,15 +2,17 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	"weir/actors"
+	"weir/api"
+	"weir/messages/weirpb"
 	"weir/sources"
 )
 
@@ -97,13 +99,14 @@ func (a *App) checkDaemon(ctx context.Context) []sources.Finding {
 
 // fetchStatus asks the daemon for its status.
 func (a *App) fetchStatus(ctx context.Context) (*actors.Status, error) {
-	data, err := a.client().getAll(ctx, "/v1/status", nil, "application/json")
+	data, err := a.client().getAll(ctx, "/v1/status", nil, api.ProtobufType)
 	if err != nil {
 		return nil, err
 	}
-	st := &actors.Status{}
-	if err := json.Unmarshal(data, st); err != nil {
+	m := &weirpb.Status{}
+	if err := proto.Unmarshal(data, m); err != nil {
 		return nil, fmt.Errorf("read status: %w", err)
 	}
-	return st, nil
+	st := actors.StatusFromProto(m)
+	return &st, nil
 }
