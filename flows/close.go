@@ -58,6 +58,11 @@ func (t *Table) takeRows() *messages.Rows {
 		t.closing = i + 1
 		e := t.arena.at(r.entry)
 		t.describe(e, &f)
+		if t.careful && !describable(&f) {
+			t.foldRow(e)
+			t.news.reasons = append(t.news.reasons, badRow)
+			continue
+		}
 		b.row(&f, t.tags.get(e.tags), e.localIsA(), e.totals(r))
 	}
 	t.closing = 0
@@ -68,8 +73,24 @@ func (t *Table) takeRows() *messages.Rows {
 		}
 	}
 	t.rows.reset()
-	t.other = messages.Totals{}
+	t.other, t.careful = messages.Totals{}, false
 	return out
+}
+
+// describable says whether all columns can be derived without a panic.
+func describable(f *columns.Flow) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	var b []byte
+	for _, c := range columns.ByIndex() {
+		if c.Derived {
+			b = c.AppendDerived(b[:0], f)
+		}
+	}
+	return true
 }
 
 // catchUp makes up for slices that were closed without this table, or before it was made: what it took for

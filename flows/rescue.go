@@ -20,10 +20,13 @@ func (t *Table) Rescue(b *messages.Batch) *Table {
 	return &n
 }
 
-// putAside moves the row that could not be turned into columns to (other).
+const badRow = "a row could not be described and counts in (other); see the log"
+
+// putAside moves the row that could not be turned into columns to (other). What is wrong with it may be wrong
+// with others, and each panic costs a restart: they are tried one by one.
 func (t *Table) putAside(closing uint32) {
 	r := t.rows.at(closing)
-	t.closing = 0
+	t.closing, t.careful = 0, true
 	if r.entry == 0 {
 		return
 	}
@@ -31,7 +34,7 @@ func (t *Table) putAside(closing uint32) {
 	e.row = closing
 	t.foldRow(e)
 	e.tags = 0
-	t.news.reasons = append(t.news.reasons, "a row could not be described and counts in (other); see the log")
+	t.news.reasons = append(t.news.reasons, badRow)
 }
 
 func (t *Table) lostUpdate() {

@@ -1,9 +1,11 @@
 package flows
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"weir/columns"
 	"weir/messages"
@@ -88,6 +90,29 @@ func TestARowThatCannotBeDescribedCountsInOther(t *testing.T) {
 	if p.Rows.Other.Up.Bytes != 70 || p.Rows.Len() != 1 || loss(p, messages.LossRestart) != 1 {
 		t.Errorf("other %+v, %d rows, losses %v", p.Rows.Other, p.Rows.Len(), p.Losses)
 	}
+}
+
+// However many rows cannot be described, they cost one panic a slice.
+func TestManyRowsThatCannotBeDescribed(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range 6 {
+		u := flowOf(fmt.Sprintf("192.168.1.%d:4005", i+10), server, time.Second, 10, 5)
+		b.snapshot(u, nth(i, 100))
+	}
+	bombPort.Store(4005)
+	defer bombPort.Store(0)
+	if !panics(func() { b.close() }) {
+		t.Fatal("no panic")
+	}
+	b.tab = b.tab.Rescue(nil)
+	p := b.close()
+	want(t, p, 660, 30, 12, 0)
+	if p.Rows.Len() != 5 || p.Rows.Other.Rows != 7 || loss(p, messages.LossRestart) != 1 {
+		t.Errorf("%d rows, other %+v, losses %v", p.Rows.Len(), p.Rows.Other, p.Losses)
+	}
+	bombPort.Store(0)
+	b.snapshot(nth(5, 130))
+	want(t, b.close(), 30, 0, 0, 0)
 }
 
 // A table that is rescued at random moments counts every byte once.

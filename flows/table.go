@@ -54,6 +54,7 @@ type Table struct {
 
 	at      int    // the update of the batch at work, for Rescue; before the first it is one less
 	closing uint32 // the row at work while a slice closes; 0 otherwise
+	careful bool   // a row has made it panic since the last slice: the others are tried before they are used
 	// closed is the part whose rows were taken and that was not handed over yet, or nil.
 	closed *messages.SlicePart
 
