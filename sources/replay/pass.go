@@ -91,6 +91,7 @@ func (p *pass) handOver(ctx context.Context, out sources.Writer, b *messages.Bat
 			p.place.updates = i
 			return err
 		}
+		p.place.follow(u)
 	}
 	p.place.frames, p.place.updates = p.read, 0
 	return nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"weir/messages"
 	"weir/sources"
 	"weir/sources/recording"
 )
@@ -40,6 +41,29 @@ type place struct {
 	updates int
 	// missed is how many batches of this pass were told as missing from the recording.
 	missed uint64
+	// open are the flows of this pass that have not ended.
+	open map[incarnation]struct{}
+}
+
+// incarnation names a flow as updates do.
+type incarnation struct {
+	key   messages.Key
+	start int64
+	id    uint32
+}
+
+// follow keeps in mind which flows are open.
+func (p *place) follow(u *messages.Update) {
+	i := incarnation{key: u.Key, start: u.Start, id: u.ID}
+	switch {
+	case u.Status == messages.Ended:
+		delete(p.open, i)
+	case u.Kind != messages.NoCounters:
+		if p.open == nil {
+			p.open = map[incarnation]struct{}{}
+		}
+		p.open[i] = struct{}{}
+	}
 }
 
 // Health tells how far the replay is.
@@ -66,6 +90,9 @@ func (s *source) play(ctx context.Context, out sources.Writer, ready func()) err
 		ready = func() {}
 		err = p.play(ctx, out)
 		_ = p.file.Close()
+		if err == nil {
+			err = s.endOpen(ctx, out)
+		}
 		if err != nil {
 			return err
 		}
@@ -77,6 +104,19 @@ func (s *source) play(ctx context.Context, out sources.Writer, ready func()) err
 		}
 		s.place.next(p.length(), s.config.Speed)
 	}
+}
+
+// endOpen ends the flows that the recording left open: nothing more is heard of them, and nobody else would
+// ever find out that they are gone.
+func (s *source) endOpen(ctx context.Context, out sources.Writer) error {
+	for i := range s.place.open {
+		u := messages.Update{Key: i.key, Start: i.start, ID: i.id, Status: messages.Ended}
+		if err := out.Add(ctx, &u, nil, nil); err != nil {
+			return err
+		}
+		delete(s.place.open, i)
+	}
+	return out.Flush(ctx)
 }
 
 // last says why no other pass follows, or nothing. A pass without updates is the last one, because it would

@@ -40,6 +40,8 @@ type outlet struct {
 	added   []added
 	flushed int
 	losses  []messages.Loss
+	// ends are the updates that only end a flow: none is in the recordings, the source makes them itself.
+	ends []messages.Update
 	// before is set before the source plays. It is called before an update is taken, with the number of
 	// those that were.
 	before func(n int) error
@@ -57,7 +59,11 @@ func (o *outlet) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 			return err
 		}
 	}
-	o.added = append(o.added, added{time.Now(), *u, alias, tags})
+	if u.Kind == messages.NoCounters && u.Status == messages.Ended {
+		o.ends = append(o.ends, *u)
+	} else {
+		o.added = append(o.added, added{time.Now(), *u, alias, tags})
+	}
 	return ctx.Err()
 }
 
@@ -261,6 +267,13 @@ func TestLoop(t *testing.T) {
 				t.Errorf("pass %d: a new flow starts at %d, want %d", pass, newer.update.Start, want)
 			}
 			incarnations[fmt.Sprint(older.update.Start, unknown.update.ID, newer.update.Start)] = true
+		}
+		ended := map[uint32]bool{}
+		for _, u := range b.out.ends {
+			ended[u.ID] = true
+		}
+		if len(b.out.ends) != 4 || len(ended) != 4 {
+			t.Errorf("each pass ends the two flows that the recording leaves open, not %+v", b.out.ends)
 		}
 		if len(incarnations) != 2 || b.out.got()[1].update.ID != 77 || b.out.got()[6].update.ID == 77 {
 			t.Errorf("incarnations: %v", incarnations)
