@@ -59,7 +59,7 @@ func newOutlet(r *route, source string, f *flux, w *crew, log zerolog.Logger) *o
 
 // Writer makes a writer for one goroutine.
 func (o *outlet) Writer(m sources.Mode) sources.Writer {
-	w := &writer{out: o, open: make([]*messages.Batch, len(o.ports))}
+	w := &writer{out: o, lanes: make([]lane, len(o.ports))}
 	if m == sources.Shed {
 		w.backlog = newBacklog(o)
 	}
@@ -131,8 +131,8 @@ func (o *outlet) deliver(patience time.Duration) {
 		b.each(func(s int, batch *messages.Batch) { o.deliverOne(ctx, s, batch) })
 	}
 	for w := range o.holding {
-		for s, batch := range w.open {
-			if batch != nil {
+		for s := range w.lanes {
+			if batch := w.lanes[s].open; batch != nil {
 				o.deliverOne(ctx, s, batch)
 			}
 		}

@@ -15,28 +15,44 @@ import (
 type writer struct {
 	out      *outlet
 	snapshot uint64
-	open     []*messages.Batch // by shard; nil if there is nothing for it
-	count    int               // of open batches
-	backlog  *backlog          // nil in a writer that waits
+	lanes    []lane   // by shard
+	count    int      // of open batches
+	backlog  *backlog // nil in a writer that waits
 }
 
-// Snapshot marks all that follows.
-func (w *writer) Snapshot(seq uint64) { w.snapshot = seq }
+// lane is what a writer has for one shard.
+type lane struct {
+	open *messages.Batch // nil if there is nothing for the shard
+	room int             // how many updates may still be added to open; 0 if it must be posted first
+}
+
+// Snapshot marks all that follows. Open batches keep their mark and take no more.
+func (w *writer) Snapshot(seq uint64) {
+	if seq == w.snapshot {
+		return
+	}
+	w.snapshot = seq
+	for i := range w.lanes {
+		w.lanes[i].room = 0
+	}
+}
 
 // Add puts the update into the open batch of its shard.
 func (w *writer) Add(ctx context.Context, u *messages.Update, alias *messages.Key, tags []columns.Tag) error {
 	hash := u.Key.Hash(w.out.seed)
-	s := flows.ShardOf(hash, len(w.open))
-	b := w.open[s]
-	if b == nil || b.Full() || b.Snapshot != w.snapshot {
-		var err error
-		if b, err = w.turn(ctx, s); err != nil {
+	s := 0
+	if len(w.lanes) > 1 { // With one, the processor need not wait for the hash.
+		s = flows.ShardOf(hash, len(w.lanes))
+	}
+	l := &w.lanes[s]
+	if l.room == 0 {
+		if err := w.turn(ctx, s); err != nil {
 			return err
 		}
 	}
-	b.Add(u, alias, tags)
-	b.Updates[len(b.Updates)-1].Hash = hash
-	if b.Full() {
+	l.open.Add(u, alias, tags)
+	l.open.Updates[len(l.open.Updates)-1].Hash = hash
+	if l.room--; l.room == 0 {
 		w.offer(s)
 	}
 	return nil
@@ -45,8 +61,8 @@ func (w *writer) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 // Flush posts all open batches. What a writer that waits could not post stays with it.
 func (w *writer) Flush(ctx context.Context) error {
 	var first error
-	for s, b := range w.open {
-		if b == nil {
+	for s := range w.lanes {
+		if w.lanes[s].open == nil {
 			continue
 		}
 		if err := w.post(ctx, s); err != nil && first == nil {
@@ -57,19 +73,19 @@ func (w *writer) Flush(ctx context.Context) error {
 }
 
 // turn posts the open batch of a shard, if any, and opens the next one.
-func (w *writer) turn(ctx context.Context, s int) (*messages.Batch, error) {
-	if w.open[s] != nil {
+func (w *writer) turn(ctx context.Context, s int) error {
+	if w.lanes[s].open != nil {
 		if err := w.post(ctx, s); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	b := messages.NewBatch()
 	b.Source, b.Snapshot = w.out.source, w.snapshot
-	w.open[s] = b
+	w.lanes[s] = lane{open: b, room: messages.BatchSize}
 	if w.count++; w.count == 1 {
 		w.out.hold(w)
 	}
-	return b, nil
+	return nil
 }
 
 // offer posts a full batch if that needs no waiting. If it does, the next Add waits, whose caller can still be
@@ -109,8 +125,8 @@ func (w *writer) shed(s int) {
 
 // close takes the open batch of a shard out of the writer.
 func (w *writer) close(s int) *messages.Batch {
-	b := w.open[s]
-	w.open[s] = nil
+	b := w.lanes[s].open
+	w.lanes[s] = lane{}
 	if w.count--; w.count == 0 {
 		w.out.free(w)
 	}

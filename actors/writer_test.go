@@ -234,7 +234,8 @@ func TestWriterQueuesBehindItsBacklog(t *testing.T) {
 	addAll(t, w, 1000, 1000+messages.BatchSize)
 	o.deliver(time.Second)
 	us := ms[0].updates()
-	if len(us) != 2*messages.BatchSize || us[0].Key != delta(0, 0).Key || us[messages.BatchSize].Key != delta(1000, 0).Key {
+	first, second := delta(0, 0).Key, delta(1000, 0).Key
+	if len(us) != 2*messages.BatchSize || us[0].Key != first || us[messages.BatchSize].Key != second {
 		t.Errorf("%d updates came, or in the wrong order", len(us))
 	}
 }
