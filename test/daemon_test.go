@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -102,7 +103,7 @@ func (d *daemon) launch(t *testing.T, as *syscall.Credential) {
 	d.cmd.Dir = "/"
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	// The race detector ends with this code after the last line.
-	d.cmd.Env = append(os.Environ(), "GORACE=exitcode=66 atexit_sleep_ms=0")
+	d.cmd.Env = append(environment(), "GORACE=exitcode=66 atexit_sleep_ms=0")
 	if err := d.lab.Router.Start(d.cmd); err != nil {
 		t.Fatal(err)
 	}
@@ -111,6 +112,11 @@ func (d *daemon) launch(t *testing.T, as *syscall.Credential) {
 		close(d.exited)
 	}()
 	t.Cleanup(func() { d.stop(t) })
+}
+
+// environment is ours without what would configure weir.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "WEIR_") })
 }
 
 // stop ends the daemon as a service manager does, and fails the test unless it ends well.
@@ -162,7 +168,7 @@ func (d *daemon) runAs(as *syscall.Credential, args ...string) (string, string, 
 	c := exec.CommandContext(ctx, d.weir, args...)
 	c.Stdout, c.Stderr = &out, &errs
 	c.Dir = "/"
-	c.Env = append(os.Environ(), "WEIR_SOCKET="+d.socket, "GORACE=exitcode=66 atexit_sleep_ms=0")
+	c.Env = append(environment(), "WEIR_SOCKET="+d.socket, "GORACE=exitcode=66 atexit_sleep_ms=0")
 	c.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	if err := d.lab.Router.Start(c); err != nil {
 		return "", "", err

@@ -29,7 +29,7 @@ func sabotage(t *testing.T, l *netlab.Lab, c *core, fault func(i int) error) ans
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		traffic := make(chan error, 1)
-		go func() { traffic <- everything(ctx, l, lasting(9*time.Second, 10*time.Minute)) }()
+		go func() { traffic <- everything(ctx, l, lasting(9*time.Second, 3*time.Minute)) }()
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for i := 0; ; i++ {

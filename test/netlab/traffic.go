@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -111,30 +112,52 @@ func (d *Datagrams) Local() netip.AddrPort { return addrPort(d.udp.LocalAddr()) 
 func (d *Datagrams) Close() error { return d.udp.Close() }
 
 // Exchange sends count datagrams of up bytes, each answered by one of down bytes; with down 0 none is. Both are
-// at least 8 otherwise.
+// at least 8 otherwise. A datagram whose answer does not come is sent again: a busy machine may drop one.
 func (d *Datagrams) Exchange(count, up, down int) error {
 	buf := make([]byte, max(up, down))
 	for i := range count {
 		binary.BigEndian.PutUint32(buf, uint32(down))  //nolint:gosec // A datagram's length.
 		binary.BigEndian.PutUint32(buf[4:], uint32(i)) //nolint:gosec // A count of datagrams.
-		if _, err := d.udp.Write(buf[:up]); err != nil {
-			return err
-		}
 		if down == 0 {
+			if _, err := d.udp.Write(buf[:up]); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := d.udp.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			return err
-		}
-		n, err := d.udp.Read(buf)
-		if err != nil {
-			return fmt.Errorf("answer to datagram %d: %w", i, err)
-		}
-		if n != down {
-			return fmt.Errorf("answer to datagram %d has %d bytes, not %d", i, n, down)
+		if err := d.request(buf[:up], down); err != nil {
+			return fmt.Errorf("datagram %d: %w", i, err)
 		}
 	}
 	return nil
+}
+
+// attempts is how often a datagram is sent at most; the patience is shared among them.
+const attempts = 5
+
+func (d *Datagrams) request(out []byte, down int) (err error) {
+	in := make([]byte, maxDatagram)
+	for range attempts {
+		if _, err = d.udp.Write(out); err != nil {
+			return err
+		}
+		if err = d.udp.SetReadDeadline(time.Now().Add(patience / attempts)); err != nil {
+			return err
+		}
+		for {
+			var n int
+			if n, err = d.udp.Read(in); err != nil {
+				break
+			}
+			// Answers to earlier datagrams may be late.
+			if n == down && bytes.Equal(in[:datagramHead], out[:datagramHead]) {
+				return nil
+			}
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	return err
 }
 
 // Ping is a series of echo requests.
