@@ -185,13 +185,27 @@ func (a shard) release(_ actor.Context, last bool) {
 	if s.failed {
 		s.mend()
 	}
-	if !s.dirty {
-		return
+	for range maxTries {
+		if !s.dirty || s.closeRest() == nil {
+			return
+		}
+		s.mend() // It puts aside what made the table panic.
 	}
+	s.lose(0, "what came after the last slice could not be handed over; see the log", s.began)
+}
+
+// closeRest hands over what was applied since the last slice.
+func (s *shardSeat) closeRest() error {
 	now := s.clock.Now()
-	part := s.table.Close(&messages.CloseSlice{Seq: s.closed + 1, Span: messages.Span{Start: now, End: now}})
-	s.closed, s.dirty = part.Seq, false
-	s.tier(part)
+	err := protect("last rows", func() {
+		part := s.table.Close(&messages.CloseSlice{Seq: s.closed + 1, Span: messages.Span{Start: now, End: now}})
+		s.closed, s.dirty = part.Seq, false
+		s.tier(part)
+	})
+	if err != nil {
+		s.log.Error().Err(err).Msg("cannot hand over the last rows")
+	}
+	return err
 }
 
 // status gives the last known numbers, after it has waited a moment for newer ones.

@@ -229,3 +229,28 @@ func TestForwardingNeverWaits(t *testing.T) {
 		t.Error("forwarded to nobody")
 	}
 }
+
+// A shard whose table cannot close the last slice either hands its rows over or tells that they are lost.
+func TestLastRowsThatCannotBeHandedOverAreTold(t *testing.T) {
+	for _, failures := range []int{3, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			tier, ts, left := &fakeTier{}, newTables(), failures
+			ts.setup = func(f *fakeTable) {
+				f.onClose = func(*messages.CloseSlice) {
+					if left--; left >= 0 {
+						panic("bad row")
+					}
+				}
+			}
+			o := options(tier, SourceSpec{"push", sender(100, sources.Wait)})
+			o.Shards, o.newTable, o.Clock = 1, ts.make, noonClock()
+			s := start(t, o)
+			rest(time.Second)
+			drain(t, s)
+			lost, _, _ := tier.losses(messages.LossRestart)
+			if n := tier.totals().Up.Bytes; n != 100 && (len(lost) == 0 || failures == 3) {
+				t.Errorf("%d bytes, losses %+v", n, lost)
+			}
+		})
+	}
+}
