@@ -167,7 +167,7 @@ func TestSamePortsAgain(t *testing.T) {
 			base := netlab.Totals{}
 			d := start(t, l, "[sources.conntrack]\nmanage_sysctl = false\n")
 			watched(t, l, d, base, func(ctx context.Context) error {
-				ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+				ctx, cancel := context.WithTimeout(ctx, 6*time.Second)
 				defer cancel()
 				return repeat(ctx, 130*time.Millisecond, func(i int) error { return again(l, i) })
 			})

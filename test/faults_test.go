@@ -29,7 +29,7 @@ func sabotage(t *testing.T, l *netlab.Lab, c *core, fault func(i int) error) ans
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		traffic := make(chan error, 1)
-		go func() { traffic <- everything(ctx, l, lasting(9*time.Second, 3*time.Minute)) }()
+		go func() { traffic <- everything(ctx, l, lasting(7*time.Second, 3*time.Minute)) }()
 		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for i := 0; ; i++ {
@@ -73,7 +73,7 @@ func TestSourcePanics(t *testing.T) {
 	l := netlab.New(t, netlab.Options{Sysctls: quick})
 	c := startCore(t, l, nil)
 	a := sabotage(t, l, c, func(i int) error { return c.system.Inject("source/conntrack", fmt.Errorf("fault %d", i)) })
-	if n := c.failures("source/conntrack"); n < 5 {
+	if n := c.failures("source/conntrack"); n < 4 {
 		t.Errorf("the source failed %d times only", n)
 	}
 	t.Logf("told: %v", kinds(a))
@@ -144,7 +144,7 @@ func TestShardsPanic(t *testing.T) {
 	a := sabotage(t, l, c, func(i int) error {
 		return c.system.Inject(fmt.Sprintf("shard-%d", i%2), fmt.Errorf("fault %d", i))
 	})
-	if n := c.failures("shard-0") + c.failures("shard-1"); n < 5 {
+	if n := c.failures("shard-0") + c.failures("shard-1"); n < 4 {
 		t.Errorf("the shards failed %d times only", n)
 	}
 	// The state of a shard outlives it: nothing is lost.
@@ -159,7 +159,7 @@ func TestTierAndSlicerPanic(t *testing.T) {
 	a := sabotage(t, l, c, func(i int) error {
 		return c.system.Inject([]string{"slicer", "tier/memory"}[i%2], fmt.Errorf("fault %d", i))
 	})
-	if n := c.failures("slicer") + c.failures("tier/memory"); n < 5 {
+	if n := c.failures("slicer") + c.failures("tier/memory"); n < 4 {
 		t.Errorf("they failed %d times only", n)
 	}
 	t.Logf("told: %v", kinds(a))
