@@ -20,8 +20,12 @@ if [ -z "$lint" ]; then
 	GOBIN=$PWD/.bin go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$want"
 	lint=$(find_lint)
 fi
+# A part of the tree does not need all exclusions, which the configuration else warns of.
+part() { "$lint" run "$@" 2> >(grep -v 'exclusion_rules.*Skipped 0 issues' >&2); }
+
 "$lint" run ./...
 echo "with no extension linked:"
-"$lint" run --build-tags custom ./features/... .
+part --build-tags custom ./features/... .
 echo "tools, a module of its own:"
-(cd tools && "$lint" run --config ../.golangci.yml ./...)
+cd tools
+part --config ../.golangci.yml ./...
