@@ -26,23 +26,30 @@ func exactly(t *testing.T, l *netlab.Lab, from asker, base netlab.Totals) (netla
 	})
 }
 
-// exactlyFor is exactly for some client addresses alone; for the rest it asks that what is missing is told as loss.
-func exactlyFor(t *testing.T, l *netlab.Lab, from asker, base netlab.Totals, clients ...int) (netlab.Totals, answer) {
+// clients chooses what some clients move, over both families.
+func clients(l *netlab.Lab, which ...int) func(netlab.Who) bool {
+	return func(w netlab.Who) bool {
+		return slices.ContainsFunc(which, func(i int) bool { return w.Client == l.Clients4[i] || w.Client == l.Clients6[i] })
+	}
+}
+
+// exactlyFor is exactly for what is chosen alone; for the rest it asks that what is missing is told as loss.
+func exactlyFor(
+	t *testing.T, l *netlab.Lab, from asker, base netlab.Totals, chosen func(netlab.Who) bool,
+) (netlab.Totals, answer) {
 	t.Helper()
 	only := func(all netlab.Totals) netlab.Totals {
 		d := netlab.Totals{}
 		for w, s := range all {
-			for _, i := range clients {
-				if w.Client == l.Clients4[i] || w.Client == l.Clients6[i] {
-					d.Book(w, s)
-				}
+			if chosen(w) {
+				d.Book(w, s)
 			}
 		}
 		return d
 	}
 	return settle(t, l, from, base, func(truth, measured netlab.Totals, a *answer) error {
 		if d := only(truth).Differ(only(measured)); d != "" {
-			return fmt.Errorf("not the truth for clients %v:\n%s", clients, d)
+			return fmt.Errorf("not the truth for what must be exact:\n%s", d)
 		}
 		if d := truth.Differ(measured); d != "" && (len(a.lost()) == 0 || a.Exact) {
 			return fmt.Errorf("bytes are missing, and no loss is told:\n%s", d)

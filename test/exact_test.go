@@ -177,7 +177,7 @@ func TestSamePortsAgain(t *testing.T) {
 				return
 			}
 			// Without timestamps incarnations cannot always be told apart, which the daemon says.
-			_, a := exactlyFor(t, l, d, base)
+			_, a := exactlyFor(t, l, d, base, clients(l))
 			st := d.await(t, "word of timestamps", func(st status) bool { return st.Sources[0].State == "degraded" })
 			t.Logf("%s; exact %t, losses %v", st.Sources[0].Detail, a.Exact, kinds(a))
 		})

@@ -45,7 +45,7 @@ func sabotage(t *testing.T, l *netlab.Lab, c *core, fault func(i int) error) ans
 			}
 		}
 	})
-	exactlyFor(t, l, c, base, len(l.Clients4)-1)
+	exactlyFor(t, l, c, base, clients(l, len(l.Clients4)-1))
 	// From here on everything is right again.
 	calm := difference(t, l, c, base)
 	watched(t, l, c, base, func(ctx context.Context) error { return everything(ctx, l, 3*time.Second) })
@@ -178,7 +178,7 @@ func TestOverrun(t *testing.T) {
 		cancel()
 		return errors.Join(err, <-long)
 	})
-	_, a := exactlyFor(t, l, d, base, 2)
+	_, a := exactlyFor(t, l, d, base, clients(l, 2))
 	st, err := d.status()
 	if err != nil {
 		t.Fatal(err)
