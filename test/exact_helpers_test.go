@@ -29,7 +29,9 @@ func exactly(t *testing.T, l *netlab.Lab, from asker, base netlab.Totals) (netla
 // clients chooses what some clients move, over both families.
 func clients(l *netlab.Lab, which ...int) func(netlab.Who) bool {
 	return func(w netlab.Who) bool {
-		return slices.ContainsFunc(which, func(i int) bool { return w.Client == l.Clients4[i] || w.Client == l.Clients6[i] })
+		return slices.ContainsFunc(which, func(i int) bool {
+			return w.Client == l.Clients4[i] || w.Client == l.Clients6[i]
+		})
 	}
 }
 

@@ -163,7 +163,9 @@ func TestWithoutEvents(t *testing.T) {
 	everythingOf(t, l, d)
 	// With these timeouts a datagram that is late by a second makes another flow: only TCP is sure to live.
 	last := clients(l, len(l.Clients4)-1)
-	_, a := exactlyFor(t, l, d, netlab.Totals{}, func(w netlab.Who) bool { return last(w) && w.Proto == unix.IPPROTO_TCP })
+	_, a := exactlyFor(t, l, d, netlab.Totals{}, func(w netlab.Who) bool {
+		return last(w) && w.Proto == unix.IPPROTO_TCP
+	})
 	st := d.await(t, "word of events", func(st status) bool {
 		return st.Sources[0].State == "degraded" && strings.Contains(st.Sources[0].Detail, "nf_conntrack_events")
 	})
