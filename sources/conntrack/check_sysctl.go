@@ -80,6 +80,9 @@ func (k *checker) checkSysctls() {
 }
 
 func (k *checker) turnOnFinding(l sources.Level, n *knob, old, text string) sources.Finding {
+	if k.cfg.ManageSysctl {
+		text += "; weir run switches it on when it starts"
+	}
 	return sources.Finding{
 		Level: l, Subject: n.subject(), Text: text,
 		Cure:    strings.Join(k.within("sysctl", "-w", n.subject()+"=1"), " "),
