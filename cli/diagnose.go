@@ -103,7 +103,7 @@ func diagnoseData(st *actors.Status) []sources.Finding {
 	if rows > 0 || st.Slicer.Closed == 0 {
 		return nil
 	}
-	f := sources.Finding{Level: sources.Warning, Subject: "rows"}
+	f := sources.Finding{Level: sources.Warning, Subject: "traffic"}
 	if live == 0 {
 		f.Text = "slices close, but no flow has been seen: nothing crosses this machine, or the kernel tracks nothing"
 	} else {
