@@ -144,8 +144,8 @@ func (s *Style) footer(w io.Writer, a *Answer) error {
 	var b strings.Builder
 	if a.SlicesRead > 0 {
 		fmt.Fprintf(&b, "%s to %s (%s), slices of %s; read %s and %s in %s\n", s.time(a.Range.Start),
-			s.time(a.Range.End), a.Range.End.In(s.zone()).Format("MST"), units.FormatDuration(a.Resolution), counted(a.SlicesRead, "slice"),
-			counted(a.RowsRead, "row"), a.Elapsed.Round(time.Microsecond))
+			s.time(a.Range.End), a.Range.End.In(s.zone()).Format("MST"), units.FormatDuration(a.Resolution),
+			counted(a.SlicesRead, "slice"), counted(a.RowsRead, "row"), a.Elapsed.Round(time.Microsecond))
 	}
 	for _, why := range a.Why {
 		b.WriteString(s.paint(yellow, "not exact: "+Escape(why)) + "\n")
