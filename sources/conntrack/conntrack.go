@@ -135,7 +135,7 @@ func (s *Source) openEnds() error {
 	s.ends = &listener{
 		sock: sock, writer: s.core.Out.Writer(sources.Shed),
 		group: unix.NFNLGRP_CONNTRACK_DESTROY, want: msgDelete, status: messages.Ended,
-		heard: &s.metrics.destroys, malformed: &s.metrics.malformed, overran: s.onOverrun,
+		heard: &s.metrics.destroys, malformed: &s.metrics.malformed, overran: s.onOverrun, unread: s.onUnread,
 	}
 	if err := s.growBuffer(sock); err != nil {
 		return err

@@ -319,3 +319,26 @@ func TestForeignersAreIgnored(t *testing.T) {
 		t.Errorf("ends = %+v", ended)
 	}
 }
+
+// The end of a flow that cannot be read is told as loss; the start of one costs nothing.
+func TestAnEndThatCannotBeRead(t *testing.T) {
+	out := newFakeOut()
+	s := newSource(*config(), sources.Core{Name: "conntrack", Out: out})
+	ends := &listener{
+		want: msgDelete, writer: out.Writer(0), heard: &s.metrics.destroys, malformed: &s.metrics.malformed,
+		unread: s.onUnread,
+	}
+	starts := &listener{want: msgNew, writer: out.Writer(0), heard: &s.metrics.starts, malformed: &s.metrics.malformed}
+	if err := ends.datagram(t.Context(), datagram(msgDelete, 0, []byte{0, 0, 0, 0})); err != nil {
+		t.Fatal(err)
+	}
+	if err := starts.datagram(t.Context(), datagram(msgNew, 0, []byte{0, 0, 0, 0})); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.losses) != 1 || out.losses[0].Kind != messages.LossUnseen || out.losses[0].Count != 1 {
+		t.Errorf("losses %+v", out.losses)
+	}
+	if n := s.metrics.malformed.Load(); n != 2 {
+		t.Errorf("%d malformed, want 2", n)
+	}
+}

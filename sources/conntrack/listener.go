@@ -35,6 +35,8 @@ type listener struct {
 	status messages.Status
 	// overran is told how many events the kernel dropped within a span; 0 if it does not say.
 	overran func(dropped uint64, span messages.Span)
+	// unread is told that an event could not be read; nil if that costs nothing.
+	unread func()
 
 	heard, malformed *atomic.Uint64
 	// drained counts how often the queue was found empty; the watchdog reads it.
@@ -157,7 +159,7 @@ func (l *listener) datagram(post context.Context, b []byte) error {
 	for {
 		h, payload, rest, ok, err := nextMessage(b)
 		if err != nil {
-			l.malformed.Add(1)
+			l.garbled()
 			return nil //nolint:nilerr // It is counted; the next datagram is as good as before.
 		}
 		if !ok {
@@ -174,7 +176,7 @@ func (l *listener) datagram(post context.Context, b []byte) error {
 
 func (l *listener) event(post context.Context, payload []byte) error {
 	if err := l.rec.decode(payload); err != nil {
-		l.malformed.Add(1)
+		l.garbled()
 		return nil //nolint:nilerr // It is counted; the next event is as good as before.
 	}
 	l.heard.Add(1)
@@ -187,6 +189,14 @@ func (l *listener) event(post context.Context, payload []byte) error {
 		return fmt.Errorf("post event: %w", err)
 	}
 	return nil
+}
+
+// garbled counts what could not be read.
+func (l *listener) garbled() {
+	l.malformed.Add(1)
+	if l.unread != nil {
+		l.unread()
+	}
 }
 
 // finish posts all that was heard until now.

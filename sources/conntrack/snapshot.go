@@ -181,6 +181,14 @@ func (s *Source) onOverrun(dropped uint64, span messages.Span) {
 	}
 }
 
+// onUnread is told that the end of a flow could not be read.
+func (s *Source) onUnread() {
+	s.core.Out.Lost(messages.Loss{
+		Source: s.core.Name, Kind: messages.LossUnseen, Count: 1,
+		Detail: "the ends of flows could not be read: what those flows moved since the dump before is not counted",
+	})
+}
+
 // warnEvery is the shortest time between two log lines about overruns.
 const warnEvery = 10 * time.Second
 
