@@ -29,6 +29,7 @@ build: ## build ./weir; FEATURES="sources_conntrack columns" links these extensi
 
 test: ## run all tests with the race detector; as root that includes those on real networks
 	@.ci/test-deps.sh
+	@cd tools && ../.ci/test.sh ./...
 	@.ci/test.sh ./...
 
 test-386: ## run the unit tests as a 32-bit program
