@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"weir/query"
@@ -11,7 +13,14 @@ import (
 
 // query answers a question in this goroutine; it ends when the client goes away.
 func (s *Server) query(w http.ResponseWriter, r *http.Request) {
-	q, err := query.ParseQuestion(r.URL.Query().Get, s.now(), time.Local) //nolint:gosmopolitan // The user's own time.
+	parameters := r.URL.Query()
+	for _, name := range slices.Sorted(maps.Keys(parameters)) {
+		if err := query.CheckParameter(name); err != nil {
+			fail(w, http.StatusBadRequest, err)
+			return
+		}
+	}
+	q, err := query.ParseQuestion(parameters.Get, s.now(), time.Local) //nolint:gosmopolitan // The user's own time.
 	if err != nil {
 		fail(w, http.StatusBadRequest, err)
 		return

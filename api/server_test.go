@@ -85,6 +85,7 @@ func TestErrors(t *testing.T) {
 		"/v1/query?filter=&by=nothing":      {400, -1, "there is no column"},
 		"/v1/query?last=long":               {400, -1, "not a duration"},
 		"/v1/query?filter=local.ip+=+a<b>c": {400, 12, `found "<"`},
+		"/v1/query?lats=10m":                {400, -1, "did you mean last?"},
 		"/v2":                               {404, -1, "/v1/query"},
 	} {
 		code, body, _ := ask(t, h, target)

@@ -59,6 +59,23 @@ type Question struct {
 	Location *time.Location
 }
 
+// parameters are the names that ParseQuestion asks for.
+var parameters = []string{ //nolint:gochecknoglobals // A table that never changes.
+	"by", "filter", "from", "last", "order", "step", "to", "top",
+}
+
+// CheckParameter says what is wrong with the name of a parameter, or nil.
+func CheckParameter(name string) error {
+	if slices.Contains(parameters, name) {
+		return nil
+	}
+	err := wrong("parameters", "no parameter %s; there are %s", quote(name), strings.Join(parameters, ", "))
+	if near := nearest(name, parameters); near != "" {
+		err.Hint = "did you mean " + near + "?"
+	}
+	return err
+}
+
 // ParseQuestion reads a question from texts, which get gives by name: "filter", "by", "step", "last",
 // "from", "to", "top" and "order". An empty text says nothing. The error is an [*Error].
 func ParseQuestion(get func(name string) string, now time.Time, loc *time.Location) (Question, error) {

@@ -17,7 +17,7 @@ const (
 const otherSource = "(other)"
 
 // MergeLosses adds more losses to a list: those of the same source and kind become one, with the sums
-// of their counts and the span that holds both. The list stays short whatever is added.
+// of their counts (of flows without counters, the most there were at once) and the span that holds both. The list stays short whatever is added.
 func MergeLosses(list, more []messages.Loss) []messages.Loss {
 	for _, l := range more {
 		if at := find(list, l.Source, l.Kind); at >= 0 {
@@ -58,7 +58,11 @@ func find(list []messages.Loss, source string, kind messages.LossKind) int {
 }
 
 func join(into *messages.Loss, l messages.Loss) {
-	into.Count += l.Count
+	if l.Kind == messages.LossUncounted {
+		into.Count = max(into.Count, l.Count) // Each slice tells of the same flows again.
+	} else {
+		into.Count += l.Count
+	}
 	into.Bytes += l.Bytes
 	into.Span = Hull(into.Span, l.Span)
 	if into.Source != otherSource && l.Detail != "" {

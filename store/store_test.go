@@ -249,3 +249,16 @@ func TestMergeLossesBounded(t *testing.T) {
 		t.Errorf("%d losses sum to %d", len(list), sum)
 	}
 }
+
+// Flows without counters are told with each slice: they are the same ones again.
+func TestMergeLossesCountsUncountedFlowsOnce(t *testing.T) {
+	var list []messages.Loss
+	for _, n := range []uint64{7, 9, 4} {
+		list = MergeLosses(list, []messages.Loss{
+			{Source: "a", Kind: messages.LossUncounted, Count: n}, {Source: "a", Kind: messages.LossOverrun, Count: n},
+		})
+	}
+	if len(list) != 2 || list[0].Count != 9 || list[1].Count != 20 {
+		t.Errorf("%+v", list)
+	}
+}
