@@ -36,6 +36,7 @@
 // # The clock
 //
 // Slices are spans of the wall clock, all of the same length, aligned to it; numbers of slices only grow.
+// The first begins when counting does, and is shorter.
 // At least once a second the slicer compares what the wall clock and a monotonic clock moved, and takes
 // a difference of more than 0.1 s (and a tenth of what passed, so that slewing is none) for a clock that
 // was set. All shards are told before the next snapshot is asked for, and the open slice tells it as loss of

@@ -118,6 +118,7 @@ var share = [...]int{snapshotting: 80, flushing: 90, settling: 95, sealing: 100}
 func newSlicer(o slicerOptions, out ports, now reading) *slicer {
 	s := &slicer{slicerOptions: o, out: out, seq: 1, clock: now, unset: !now.credible()}
 	s.open = around(now.wall, s.slice)
+	s.open.Start = now.wall.UTC() // Nobody counted what was before: the first slice is a short one.
 	if s.unset {
 		s.firstOdd = s.seq
 	}
