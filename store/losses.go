@@ -17,7 +17,8 @@ const (
 const otherSource = "(other)"
 
 // MergeLosses adds more losses to a list: those of the same source and kind become one, with the sums
-// of their counts (of flows without counters, the most there were at once) and the span that holds both. The list stays short whatever is added.
+// of their counts (of flows without counters, the most there were at once) and the span that holds both.
+// The list stays short whatever is added.
 func MergeLosses(list, more []messages.Loss) []messages.Loss {
 	for _, l := range more {
 		if at := find(list, l.Source, l.Kind); at >= 0 {
