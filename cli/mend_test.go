@@ -115,7 +115,7 @@ func TestSetupAndUndo(t *testing.T) {
 	}
 	term.run("setup").want(t, 0, "nothing to change")
 	r := term.run("setup", "--undo")
-	r.want(t, 0, "undo: add a rule", "undo: switch it on", "all is as it was")
+	r.want(t, 0, "undo: add a rule", "undo: switch it on", "what 'weir setup' changed is undone")
 	if strings.Index(r.out, "add a rule") > strings.Index(r.out, "switch it on") {
 		t.Errorf("not in reverse order:\n%s", r.out)
 	}
@@ -133,7 +133,7 @@ func TestSetupThatFailsInTheMiddleCanBeUndone(t *testing.T) {
 	if l.content("switch") != "1" {
 		t.Error("the first change was not made")
 	}
-	term.run("setup", "--undo").want(t, 0, "nothing to undo", "all is as it was")
+	term.run("setup", "--undo").want(t, 0, "nothing to undo", "is undone")
 	if l.content("switch") != "0" {
 		t.Error("the first change was not taken back")
 	}

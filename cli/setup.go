@@ -123,7 +123,7 @@ func (a *App) undo(ctx context.Context, c *config.Config) error {
 	if err := journal.Undo(ctx, s.tell); err != nil {
 		return fmt.Errorf("undo: %w", needRoot(err))
 	}
-	s.printf("all is as it was before 'weir setup'\n")
+	s.printf("what 'weir setup' changed is undone\n")
 	return nil
 }
 

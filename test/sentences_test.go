@@ -124,7 +124,7 @@ func TestSaysThatNothingTracks(t *testing.T) {
 		d.complain(t)
 		t.Error("no data after setup: ", err)
 	}
-	says(t, d, nil, false, []string{"as it was"}, "setup", "--config", d.file, "--undo")
+	says(t, d, nil, false, []string{"is undone"}, "setup", "--config", d.file, "--undo")
 	// The flow of before is left in the table, and its counters stand still.
 	says(t, d, nil, false, []string{"left over", "nft 'add table inet weir;"}, "check", "--config", d.file)
 }

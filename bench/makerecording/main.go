@@ -73,7 +73,7 @@ func report(out io.Writer, made household.Made) error {
 		home = append(home, p.String())
 	}
 	_, err := fmt.Fprintf(out, "%d flows in %d updates; a replay counts %d bytes in %d packets\n"+
-		"play it with: weir run --home %s --set sources.replay.file=FILE\n",
+		"play it with: weir run --set sources.conntrack.enabled=false --home %s --set sources.replay.file=FILE\n",
 		made.Flows, made.Updates, made.Moved.Bytes, made.Moved.Packets, strings.Join(home, ","))
 	return err
 }
