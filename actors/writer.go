@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
+
 	"weir/columns"
 	"weir/flows"
 	"weir/messages"
@@ -55,6 +57,19 @@ func (w *writer) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 	if l.room--; l.room == 0 {
 		w.offer(s)
 	}
+	return nil
+}
+
+// Tell puts a fact into the open batch of some shard, the same one for all facts about an address.
+func (w *writer) Tell(ctx context.Context, f *messages.Fact) error {
+	addr := f.Addr.As16()
+	s := flows.ShardOf(xxhash.Sum64(addr[:])^w.out.seed, len(w.lanes))
+	if l := &w.lanes[s]; l.room == 0 || len(l.open.Facts) >= messages.BatchSize {
+		if err := w.turn(ctx, s); err != nil {
+			return err
+		}
+	}
+	w.lanes[s].open.Facts = append(w.lanes[s].open.Facts, *f)
 	return nil
 }
 

@@ -63,3 +63,14 @@ const (
 	// LossFolded: nothing is lost from the totals, but Count rows lost their columns to a budget.
 	LossFolded LossKind = "folded"
 )
+
+// Metric is one number that a part tells about itself.
+type Metric struct {
+	// Name is lower case with underscores, and its unit at the end: "destroy_events_total", "dump_seconds".
+	Name string
+	// Help is half a sentence.
+	Help string
+	// Gauge may fall; any other metric is a counter.
+	Gauge bool
+	Value float64
+}

@@ -63,6 +63,8 @@ type SlicePart struct {
 	Seq   uint64
 	Shard int
 	Rows  *Rows
+	// Amendments say better what earlier slices say of flows of this shard.
+	Amendments []Amendment
 	// Losses are what the shard itself knows to be missing.
 	Losses []Loss
 }
@@ -98,6 +100,8 @@ type Slice struct {
 	Span Span
 	// Parts hold the rows, one part a shard.
 	Parts []*Rows
+	// Amendments are about earlier slices.
+	Amendments []Amendment
 	// Losses touch this slice.
 	Losses []Loss
 	// Complete says that every participant answered in time.
@@ -112,6 +116,9 @@ type Rows struct {
 	UpBytes, UpPackets, DownBytes, DownPackets []uint64
 	// Started and Ended count flows that began and ended in the slice.
 	Started, Ended []uint32
+	// Flow names the incarnation of each row, the same in all slices of this process and never 0, for
+	// amendments; nil if nobody will amend the rows.
+	Flow []uint64
 	// Other is what was folded away: it counts in totals and has no columns.
 	Other Totals
 }

@@ -110,6 +110,9 @@ const (
 	// count (Start is 0). As long as the source has not delivered its first complete snapshot, a shard
 	// that does not know the flow counts from these counters on.
 	Baseline
+	// Derived: a computation made the tags. They go to the incarnation with this very Start, or if it is 0 to
+	// the newest one; if there is none, they are dropped.
+	Derived
 )
 
 // Update is the news of one flow. It holds no pointers: what is larger lies in the batch.
@@ -120,7 +123,8 @@ type Update struct {
 	// Start is when the incarnation began, in nanoseconds since 1970 as its kernel says; 0 if the
 	// source cannot tell. It tells incarnations of one key apart.
 	Start int64
-	// Stop is when an Ended incarnation ended, likewise.
+	// Stop is when an Ended incarnation ended, likewise. Of an update that brings tags only it is when the
+	// flow was seen; tags belong to the incarnation that lived then. 0 if unknown.
 	Stop int64
 	// Counters of what A and what B sent.
 	Counters [2]Counter
@@ -146,6 +150,8 @@ type Batch struct {
 	Updates  []Update
 	Aliases  []Key
 	Tags     [][]columns.Tag
+	// Facts belong to no flow; at most BatchSize.
+	Facts []Fact
 }
 
 var batches = sync.Pool{New: func() any { //nolint:gochecknoglobals // A free list, not state.
@@ -164,12 +170,13 @@ func NewBatch() *Batch {
 // Release hands a batch back for use by others. Its owner calls it once, as the last thing.
 func (b *Batch) Release() {
 	clear(b.Tags)
-	*b = Batch{Updates: b.Updates[:0], Aliases: b.Aliases[:0], Tags: b.Tags[:0]}
+	clear(b.Facts)
+	*b = Batch{Updates: b.Updates[:0], Aliases: b.Aliases[:0], Tags: b.Tags[:0], Facts: b.Facts[:0]}
 	batches.Put(b)
 }
 
-// Full says that the next update belongs into the next batch.
-func (b *Batch) Full() bool { return len(b.Updates) >= BatchSize }
+// Full says that the next update or fact belongs into the next batch.
+func (b *Batch) Full() bool { return len(b.Updates) >= BatchSize || len(b.Facts) >= BatchSize }
 
 // Add appends a copy of the update with its alias and tags, which may be nil. The tags are kept, not
 // copied: they must never change.

@@ -89,6 +89,8 @@ type Writer interface {
 	// both nil if there are none. The tags must never change afterwards. The error is ctx.Err(), or
 	// says that the shards are gone.
 	Add(ctx context.Context, u *messages.Update, alias *messages.Key, tags []columns.Tag) error
+	// Tell hands over a fact, with the same errors as Add.
+	Tell(ctx context.Context, f *messages.Fact) error
 	// Flush posts what is still gathered.
 	Flush(ctx context.Context) error
 }
@@ -117,13 +119,5 @@ type Health struct {
 	Metrics []Metric
 }
 
-// Metric is one number.
-type Metric struct {
-	// Name is lower case with underscores, and its unit at the end: "destroy_events_total", "dump_seconds".
-	Name string
-	// Help is half a sentence.
-	Help string
-	// Gauge may fall; any other metric is a counter.
-	Gauge bool
-	Value float64
-}
+// Metric is one number that a source tells about itself.
+type Metric = messages.Metric

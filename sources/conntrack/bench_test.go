@@ -102,7 +102,9 @@ func cpu(b *testing.B) time.Duration {
 // count is a writer that counts.
 type count struct{ n int }
 
-func (*count) Snapshot(uint64)             {}
+func (*count) Snapshot(uint64)                            {}
+func (*count) Tell(context.Context, *messages.Fact) error { return nil }
+
 func (*count) Flush(context.Context) error { return nil }
 func (c *count) Add(context.Context, *messages.Update, *messages.Key, []columns.Tag) error {
 	c.n++

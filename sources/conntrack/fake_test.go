@@ -114,6 +114,8 @@ func (w *fakeWriter) Add(ctx context.Context, u *messages.Update, alias *message
 }
 
 // Flush makes what was gathered visible. Without it, a walker alone would never post: fuzzing has none.
+func (*fakeWriter) Tell(context.Context, *messages.Fact) error { return nil }
+
 func (w *fakeWriter) Flush(context.Context) error {
 	w.out.mu.Lock()
 	defer w.out.mu.Unlock()

@@ -66,7 +66,9 @@ func kinds() []timo.Flow {
 // keep is a writer that keeps nothing but what its function takes.
 type keep func(u *messages.Update, alias *messages.Key)
 
-func (keep) Snapshot(uint64)             {}
+func (keep) Snapshot(uint64)                            {}
+func (keep) Tell(context.Context, *messages.Fact) error { return nil }
+
 func (keep) Flush(context.Context) error { return nil }
 func (k keep) Add(_ context.Context, u *messages.Update, alias *messages.Key, _ []columns.Tag) error {
 	k(u, alias)

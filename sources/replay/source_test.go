@@ -67,6 +67,8 @@ func (o *outlet) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 	return ctx.Err()
 }
 
+func (*outlet) Tell(context.Context, *messages.Fact) error { return nil }
+
 func (o *outlet) Flush(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
