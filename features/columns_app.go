@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_app
+
+package features
+
+import _ "weir/columns/app" // Registers itself.

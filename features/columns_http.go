@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_http
+
+package features
+
+import _ "weir/columns/http" // Registers itself.

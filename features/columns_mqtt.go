@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_mqtt
+
+package features
+
+import _ "weir/columns/mqtt" // Registers itself.

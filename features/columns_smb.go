@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_smb
+
+package features
+
+import _ "weir/columns/smb" // Registers itself.

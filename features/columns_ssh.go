@@ -1,0 +1,5 @@
+//go:build !custom || columns || columns_ssh
+
+package features
+
+import _ "weir/columns/ssh" // Registers itself.
