@@ -16,11 +16,12 @@ type Status struct {
 	Started     time.Time `json:"started"`
 	CountsSince time.Time `json:"counts_since"`
 	// Draining is set once the program is about to end.
-	Draining bool           `json:"draining"`
-	Actors   []ActorStatus  `json:"actors"`
-	Sources  []SourceStatus `json:"sources"`
-	Shards   []ShardStatus  `json:"shards"`
-	Slicer   SlicerStatus   `json:"slicer"`
+	Draining     bool                `json:"draining"`
+	Actors       []ActorStatus       `json:"actors"`
+	Sources      []SourceStatus      `json:"sources"`
+	Computations []ComputationStatus `json:"computations"`
+	Shards       []ShardStatus       `json:"shards"`
+	Slicer       SlicerStatus        `json:"slicer"`
 	// Tiers say what they hold.
 	Tiers []store.Coverage `json:"tiers"`
 	// DeadLetters counts messages to actors that were gone.
@@ -62,7 +63,47 @@ type SourceStatus struct {
 	Backlog int64 `json:"backlog"`
 }
 
-// MetricStatus is a number of a source's own.
+// ComputationStatus is how one computation is.
+type ComputationStatus struct {
+	Name string `json:"name"`
+	Rank int    `json:"rank"`
+	// Running says that it is able to take news, Fresh that its metrics and Flows are of now.
+	Running bool           `json:"running"`
+	Fresh   bool           `json:"fresh"`
+	Metrics []MetricStatus `json:"metrics"`
+	// Flows is how many it can look into, FlowsRefused counts those for which there was no room.
+	Flows        uint64 `json:"flows"`
+	FlowsRefused uint64 `json:"flows_refused_total"`
+	// Events and Facts count what it took up, EventsDropped and FactsDropped what shards dropped before it
+	// did, GivenUp what was in messages that made it fail twice.
+	Events        uint64 `json:"events_total"`
+	Facts         uint64 `json:"facts_total"`
+	EventsDropped uint64 `json:"events_dropped_total"`
+	FactsDropped  uint64 `json:"facts_dropped_total"`
+	GivenUp       uint64 `json:"given_up_total"`
+	// Waiting is how many messages wait before it, Queued how many events and facts wait in the shards
+	// for room there.
+	Waiting int64 `json:"waiting"`
+	Queued  int64 `json:"queued"`
+	// Updates counts those that went to shards, UpdatesDropped those that found no room in time.
+	Updates        uint64 `json:"updates_total"`
+	UpdatesDropped uint64 `json:"updates_dropped_total"`
+	// Settled counts the slices that it settled, Late those for which it was late or did not run.
+	Settled uint64 `json:"settled_total"`
+	Late    uint64 `json:"late_total"`
+	// LastSettle is how long it took last, in seconds.
+	LastSettle float64 `json:"last_settle_seconds"`
+	// Files is how many it read, FileErrors counts errors in them or in reading them.
+	Files      int    `json:"files"`
+	FileErrors uint64 `json:"file_errors_total"`
+	// StateBytes is the size of what it keeps over a restart of the program, StateSaved since when that is
+	// so (zero: never), StateFailures how often it could not be saved or loaded.
+	StateBytes    int64     `json:"state_bytes"`
+	StateSaved    time.Time `json:"state_saved,omitzero"`
+	StateFailures uint64    `json:"state_failures_total"`
+}
+
+// MetricStatus is a number of a source's or a computation's own.
 type MetricStatus struct {
 	Name  string  `json:"name"`
 	Help  string  `json:"help"`
@@ -133,7 +174,8 @@ const statusPatience = 100 * time.Millisecond
 func (s *System) Status() Status {
 	st := Status{
 		Draining: s.draining.Load(), Actors: s.board.list(), Losses: s.losses.count(),
-		Sources: []SourceStatus{}, Shards: []ShardStatus{}, Tiers: []store.Coverage{},
+		Sources: []SourceStatus{}, Computations: []ComputationStatus{}, Shards: []ShardStatus{},
+		Tiers: []store.Coverage{},
 	}
 	for _, t := range s.opt.Tiers {
 		_ = protect("coverage", func() { st.Tiers = append(st.Tiers, t.Coverage()) })

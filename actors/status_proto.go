@@ -17,7 +17,7 @@ func StatusToProto(s *Status) *weirpb.Status {
 		StartedNs: nanos(s.Started), CountsSinceNs: nanos(s.CountsSince), Draining: s.Draining,
 		Actors: each(s.Actors, actorToProto), Sources: each(s.Sources, sourceToProto),
 		Shards: each(s.Shards, shardToProto), Slicer: slicerToProto(&s.Slicer), Tiers: each(s.Tiers, tierToProto),
-		DeadLetters: s.DeadLetters, Losses: s.Losses,
+		DeadLetters: s.DeadLetters, Losses: s.Losses, Computations: each(s.Computations, computationToProto),
 	}
 }
 
@@ -28,6 +28,7 @@ func StatusFromProto(m *weirpb.Status) Status {
 		Actors: each(m.GetActors(), actorFromProto), Sources: each(m.GetSources(), sourceFromProto),
 		Shards: each(m.GetShards(), shardFromProto), Slicer: slicerFromProto(m.GetSlicer()),
 		Tiers: each(m.GetTiers(), tierFromProto), DeadLetters: m.GetDeadLetters(), Losses: m.GetLosses(),
+		Computations: each(m.GetComputations(), computationFromProto),
 	}
 }
 
@@ -59,6 +60,30 @@ func sourceFromProto(m *weirpb.StatusSource) SourceStatus {
 		Detail: m.GetDetail(), Metrics: each(m.GetMetrics(), metricFromProto), Batches: m.GetBatches(),
 		Updates: m.GetUpdates(), ShedBatches: m.GetShedBatches(), ShedUpdates: m.GetShedUpdates(),
 		Backlog: m.GetBacklog(),
+	}
+}
+
+func computationToProto(c ComputationStatus) *weirpb.StatusComputation {
+	return &weirpb.StatusComputation{
+		Name: valid(c.Name), Rank: int64(c.Rank), Running: c.Running, Fresh: c.Fresh,
+		Metrics: each(c.Metrics, metricToProto), Flows: c.Flows, FlowsRefused: c.FlowsRefused, Events: c.Events,
+		Facts: c.Facts, EventsDropped: c.EventsDropped, FactsDropped: c.FactsDropped, GivenUp: c.GivenUp,
+		Waiting: c.Waiting, Queued: c.Queued, Updates: c.Updates, UpdatesDropped: c.UpdatesDropped,
+		Settled: c.Settled, Late: c.Late, LastSettleSeconds: c.LastSettle, Files: int64(c.Files),
+		FileErrors: c.FileErrors, StateBytes: c.StateBytes, StateSavedNs: nanos(c.StateSaved),
+		StateFailures: c.StateFailures,
+	}
+}
+
+func computationFromProto(m *weirpb.StatusComputation) ComputationStatus {
+	return ComputationStatus{
+		Name: m.GetName(), Rank: int(m.GetRank()), Running: m.GetRunning(), Fresh: m.GetFresh(),
+		Metrics: each(m.GetMetrics(), metricFromProto), Flows: m.GetFlows(), FlowsRefused: m.GetFlowsRefused(),
+		Events: m.GetEvents(), Facts: m.GetFacts(), EventsDropped: m.GetEventsDropped(),
+		FactsDropped: m.GetFactsDropped(), GivenUp: m.GetGivenUp(), Waiting: m.GetWaiting(), Queued: m.GetQueued(),
+		Updates: m.GetUpdates(), UpdatesDropped: m.GetUpdatesDropped(), Settled: m.GetSettled(), Late: m.GetLate(),
+		LastSettle: m.GetLastSettleSeconds(), Files: int(m.GetFiles()), FileErrors: m.GetFileErrors(),
+		StateBytes: m.GetStateBytes(), StateSaved: timeOf(m.GetStateSavedNs()), StateFailures: m.GetStateFailures(),
 	}
 }
 

@@ -30,7 +30,8 @@ type Status struct {
 	// Messages to actors that were gone.
 	DeadLetters uint64 `protobuf:"varint,9,opt,name=dead_letters,json=deadLetters,proto3" json:"dead_letters,omitempty"`
 	// Losses that were told, of whatever extent.
-	Losses        uint64 `protobuf:"varint,10,opt,name=losses,proto3" json:"losses,omitempty"`
+	Losses        uint64               `protobuf:"varint,10,opt,name=losses,proto3" json:"losses,omitempty"`
+	Computations  []*StatusComputation `protobuf:"bytes,11,rep,name=computations,proto3" json:"computations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,6 +134,13 @@ func (x *Status) GetLosses() uint64 {
 		return x.Losses
 	}
 	return 0
+}
+
+func (x *Status) GetComputations() []*StatusComputation {
+	if x != nil {
+		return x.Computations
+	}
+	return nil
 }
 
 // StatusActor is how one actor is.
@@ -353,7 +361,245 @@ func (x *StatusSource) GetBacklog() int64 {
 	return 0
 }
 
-// StatusMetric is a number of a source's own.
+// StatusComputation is how one computation is.
+type StatusComputation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Rank  int64                  `protobuf:"varint,2,opt,name=rank,proto3" json:"rank,omitempty"`
+	// It is able to take news.
+	Running bool `protobuf:"varint,3,opt,name=running,proto3" json:"running,omitempty"`
+	// The metrics and the number of flows are of now.
+	Fresh   bool            `protobuf:"varint,4,opt,name=fresh,proto3" json:"fresh,omitempty"`
+	Metrics []*StatusMetric `protobuf:"bytes,5,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// How many flows it can look into, and for how many there was no room.
+	Flows        uint64 `protobuf:"varint,6,opt,name=flows,proto3" json:"flows,omitempty"`
+	FlowsRefused uint64 `protobuf:"varint,7,opt,name=flows_refused,json=flowsRefused,proto3" json:"flows_refused,omitempty"`
+	// What it took up, what shards dropped before it did, and what was in messages that made it fail twice.
+	Events        uint64 `protobuf:"varint,8,opt,name=events,proto3" json:"events,omitempty"`
+	Facts         uint64 `protobuf:"varint,9,opt,name=facts,proto3" json:"facts,omitempty"`
+	EventsDropped uint64 `protobuf:"varint,10,opt,name=events_dropped,json=eventsDropped,proto3" json:"events_dropped,omitempty"`
+	FactsDropped  uint64 `protobuf:"varint,11,opt,name=facts_dropped,json=factsDropped,proto3" json:"facts_dropped,omitempty"`
+	GivenUp       uint64 `protobuf:"varint,12,opt,name=given_up,json=givenUp,proto3" json:"given_up,omitempty"`
+	// How many messages wait before it, and how many events and facts wait in the shards for room there.
+	Waiting int64 `protobuf:"varint,13,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Queued  int64 `protobuf:"varint,14,opt,name=queued,proto3" json:"queued,omitempty"`
+	// Its updates: those that went to shards, and those that could not.
+	Updates        uint64 `protobuf:"varint,15,opt,name=updates,proto3" json:"updates,omitempty"`
+	UpdatesDropped uint64 `protobuf:"varint,16,opt,name=updates_dropped,json=updatesDropped,proto3" json:"updates_dropped,omitempty"`
+	// How often it settled a slice, and how often it was late for one.
+	Settled           uint64  `protobuf:"varint,17,opt,name=settled,proto3" json:"settled,omitempty"`
+	Late              uint64  `protobuf:"varint,18,opt,name=late,proto3" json:"late,omitempty"`
+	LastSettleSeconds float64 `protobuf:"fixed64,19,opt,name=last_settle_seconds,json=lastSettleSeconds,proto3" json:"last_settle_seconds,omitempty"`
+	// The files that it read, and the errors in them or in reading them.
+	Files      int64  `protobuf:"varint,20,opt,name=files,proto3" json:"files,omitempty"`
+	FileErrors uint64 `protobuf:"varint,21,opt,name=file_errors,json=fileErrors,proto3" json:"file_errors,omitempty"`
+	// What it keeps over a restart of the program: how much, since when, and how often that failed.
+	StateBytes    int64  `protobuf:"varint,22,opt,name=state_bytes,json=stateBytes,proto3" json:"state_bytes,omitempty"`
+	StateSavedNs  int64  `protobuf:"varint,23,opt,name=state_saved_ns,json=stateSavedNs,proto3" json:"state_saved_ns,omitempty"`
+	StateFailures uint64 `protobuf:"varint,24,opt,name=state_failures,json=stateFailures,proto3" json:"state_failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusComputation) Reset() {
+	*x = StatusComputation{}
+	mi := &file_status_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusComputation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusComputation) ProtoMessage() {}
+
+func (x *StatusComputation) ProtoReflect() protoreflect.Message {
+	mi := &file_status_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusComputation.ProtoReflect.Descriptor instead.
+func (*StatusComputation) Descriptor() ([]byte, []int) {
+	return file_status_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StatusComputation) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *StatusComputation) GetRank() int64 {
+	if x != nil {
+		return x.Rank
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetRunning() bool {
+	if x != nil {
+		return x.Running
+	}
+	return false
+}
+
+func (x *StatusComputation) GetFresh() bool {
+	if x != nil {
+		return x.Fresh
+	}
+	return false
+}
+
+func (x *StatusComputation) GetMetrics() []*StatusMetric {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *StatusComputation) GetFlows() uint64 {
+	if x != nil {
+		return x.Flows
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetFlowsRefused() uint64 {
+	if x != nil {
+		return x.FlowsRefused
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetFacts() uint64 {
+	if x != nil {
+		return x.Facts
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetEventsDropped() uint64 {
+	if x != nil {
+		return x.EventsDropped
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetFactsDropped() uint64 {
+	if x != nil {
+		return x.FactsDropped
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetGivenUp() uint64 {
+	if x != nil {
+		return x.GivenUp
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetWaiting() int64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetQueued() int64 {
+	if x != nil {
+		return x.Queued
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetUpdates() uint64 {
+	if x != nil {
+		return x.Updates
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetUpdatesDropped() uint64 {
+	if x != nil {
+		return x.UpdatesDropped
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetSettled() uint64 {
+	if x != nil {
+		return x.Settled
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetLate() uint64 {
+	if x != nil {
+		return x.Late
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetLastSettleSeconds() float64 {
+	if x != nil {
+		return x.LastSettleSeconds
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetFiles() int64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetFileErrors() uint64 {
+	if x != nil {
+		return x.FileErrors
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetStateBytes() int64 {
+	if x != nil {
+		return x.StateBytes
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetStateSavedNs() int64 {
+	if x != nil {
+		return x.StateSavedNs
+	}
+	return 0
+}
+
+func (x *StatusComputation) GetStateFailures() uint64 {
+	if x != nil {
+		return x.StateFailures
+	}
+	return 0
+}
+
+// StatusMetric is a number of a source's or a computation's own.
 type StatusMetric struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -367,7 +613,7 @@ type StatusMetric struct {
 
 func (x *StatusMetric) Reset() {
 	*x = StatusMetric{}
-	mi := &file_status_proto_msgTypes[3]
+	mi := &file_status_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -379,7 +625,7 @@ func (x *StatusMetric) String() string {
 func (*StatusMetric) ProtoMessage() {}
 
 func (x *StatusMetric) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[3]
+	mi := &file_status_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -392,7 +638,7 @@ func (x *StatusMetric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusMetric.ProtoReflect.Descriptor instead.
 func (*StatusMetric) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{3}
+	return file_status_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StatusMetric) GetName() string {
@@ -442,7 +688,7 @@ type StatusShard struct {
 
 func (x *StatusShard) Reset() {
 	*x = StatusShard{}
-	mi := &file_status_proto_msgTypes[4]
+	mi := &file_status_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +700,7 @@ func (x *StatusShard) String() string {
 func (*StatusShard) ProtoMessage() {}
 
 func (x *StatusShard) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[4]
+	mi := &file_status_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +713,7 @@ func (x *StatusShard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusShard.ProtoReflect.Descriptor instead.
 func (*StatusShard) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{4}
+	return file_status_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StatusShard) GetShard() int64 {
@@ -553,7 +799,7 @@ type StatusFlows struct {
 
 func (x *StatusFlows) Reset() {
 	*x = StatusFlows{}
-	mi := &file_status_proto_msgTypes[5]
+	mi := &file_status_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +811,7 @@ func (x *StatusFlows) String() string {
 func (*StatusFlows) ProtoMessage() {}
 
 func (x *StatusFlows) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[5]
+	mi := &file_status_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +824,7 @@ func (x *StatusFlows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusFlows.ProtoReflect.Descriptor instead.
 func (*StatusFlows) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{5}
+	return file_status_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StatusFlows) GetLive() uint64 {
@@ -787,7 +1033,7 @@ type StatusSlicer struct {
 
 func (x *StatusSlicer) Reset() {
 	*x = StatusSlicer{}
-	mi := &file_status_proto_msgTypes[6]
+	mi := &file_status_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +1045,7 @@ func (x *StatusSlicer) String() string {
 func (*StatusSlicer) ProtoMessage() {}
 
 func (x *StatusSlicer) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[6]
+	mi := &file_status_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +1058,7 @@ func (x *StatusSlicer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSlicer.ProtoReflect.Descriptor instead.
 func (*StatusSlicer) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{6}
+	return file_status_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StatusSlicer) GetSeq() uint64 {
@@ -927,7 +1173,7 @@ type StatusTier struct {
 
 func (x *StatusTier) Reset() {
 	*x = StatusTier{}
-	mi := &file_status_proto_msgTypes[7]
+	mi := &file_status_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1185,7 @@ func (x *StatusTier) String() string {
 func (*StatusTier) ProtoMessage() {}
 
 func (x *StatusTier) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[7]
+	mi := &file_status_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1198,7 @@ func (x *StatusTier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusTier.ProtoReflect.Descriptor instead.
 func (*StatusTier) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{7}
+	return file_status_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StatusTier) GetName() string {
@@ -1022,7 +1268,7 @@ type StatusSpan struct {
 
 func (x *StatusSpan) Reset() {
 	*x = StatusSpan{}
-	mi := &file_status_proto_msgTypes[8]
+	mi := &file_status_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1280,7 @@ func (x *StatusSpan) String() string {
 func (*StatusSpan) ProtoMessage() {}
 
 func (x *StatusSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[8]
+	mi := &file_status_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1293,7 @@ func (x *StatusSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSpan.ProtoReflect.Descriptor instead.
 func (*StatusSpan) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{8}
+	return file_status_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatusSpan) GetStartNs() int64 {
@@ -1068,7 +1314,7 @@ var File_status_proto protoreflect.FileDescriptor
 
 const file_status_proto_rawDesc = "" +
 	"\n" +
-	"\fstatus.proto\x12\aweir.v1\"\x8d\x03\n" +
+	"\fstatus.proto\x12\aweir.v1\"\xcd\x03\n" +
 	"\x06Status\x12\x1d\n" +
 	"\n" +
 	"started_ns\x18\x01 \x01(\x03R\tstartedNs\x12&\n" +
@@ -1081,7 +1327,8 @@ const file_status_proto_rawDesc = "" +
 	"\x05tiers\x18\b \x03(\v2\x13.weir.v1.StatusTierR\x05tiers\x12!\n" +
 	"\fdead_letters\x18\t \x01(\x04R\vdeadLetters\x12\x16\n" +
 	"\x06losses\x18\n" +
-	" \x01(\x04R\x06losses\"\xb5\x01\n" +
+	" \x01(\x04R\x06losses\x12>\n" +
+	"\fcomputations\x18\v \x03(\v2\x1a.weir.v1.StatusComputationR\fcomputations\"\xb5\x01\n" +
 	"\vStatusActor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x19\n" +
@@ -1102,7 +1349,35 @@ const file_status_proto_rawDesc = "" +
 	"\fshed_batches\x18\t \x01(\x04R\vshedBatches\x12!\n" +
 	"\fshed_updates\x18\n" +
 	" \x01(\x04R\vshedUpdates\x12\x18\n" +
-	"\abacklog\x18\v \x01(\x03R\abacklog\"b\n" +
+	"\abacklog\x18\v \x01(\x03R\abacklog\"\xe4\x05\n" +
+	"\x11StatusComputation\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04rank\x18\x02 \x01(\x03R\x04rank\x12\x18\n" +
+	"\arunning\x18\x03 \x01(\bR\arunning\x12\x14\n" +
+	"\x05fresh\x18\x04 \x01(\bR\x05fresh\x12/\n" +
+	"\ametrics\x18\x05 \x03(\v2\x15.weir.v1.StatusMetricR\ametrics\x12\x14\n" +
+	"\x05flows\x18\x06 \x01(\x04R\x05flows\x12#\n" +
+	"\rflows_refused\x18\a \x01(\x04R\fflowsRefused\x12\x16\n" +
+	"\x06events\x18\b \x01(\x04R\x06events\x12\x14\n" +
+	"\x05facts\x18\t \x01(\x04R\x05facts\x12%\n" +
+	"\x0eevents_dropped\x18\n" +
+	" \x01(\x04R\reventsDropped\x12#\n" +
+	"\rfacts_dropped\x18\v \x01(\x04R\ffactsDropped\x12\x19\n" +
+	"\bgiven_up\x18\f \x01(\x04R\agivenUp\x12\x18\n" +
+	"\awaiting\x18\r \x01(\x03R\awaiting\x12\x16\n" +
+	"\x06queued\x18\x0e \x01(\x03R\x06queued\x12\x18\n" +
+	"\aupdates\x18\x0f \x01(\x04R\aupdates\x12'\n" +
+	"\x0fupdates_dropped\x18\x10 \x01(\x04R\x0eupdatesDropped\x12\x18\n" +
+	"\asettled\x18\x11 \x01(\x04R\asettled\x12\x12\n" +
+	"\x04late\x18\x12 \x01(\x04R\x04late\x12.\n" +
+	"\x13last_settle_seconds\x18\x13 \x01(\x01R\x11lastSettleSeconds\x12\x14\n" +
+	"\x05files\x18\x14 \x01(\x03R\x05files\x12\x1f\n" +
+	"\vfile_errors\x18\x15 \x01(\x04R\n" +
+	"fileErrors\x12\x1f\n" +
+	"\vstate_bytes\x18\x16 \x01(\x03R\n" +
+	"stateBytes\x12$\n" +
+	"\x0estate_saved_ns\x18\x17 \x01(\x03R\fstateSavedNs\x12%\n" +
+	"\x0estate_failures\x18\x18 \x01(\x04R\rstateFailures\"b\n" +
 	"\fStatusMetric\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04help\x18\x02 \x01(\tR\x04help\x12\x14\n" +
@@ -1191,34 +1466,37 @@ func file_status_proto_rawDescGZIP() []byte {
 	return file_status_proto_rawDescData
 }
 
-var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_status_proto_goTypes = []any{
-	(*Status)(nil),       // 0: weir.v1.Status
-	(*StatusActor)(nil),  // 1: weir.v1.StatusActor
-	(*StatusSource)(nil), // 2: weir.v1.StatusSource
-	(*StatusMetric)(nil), // 3: weir.v1.StatusMetric
-	(*StatusShard)(nil),  // 4: weir.v1.StatusShard
-	(*StatusFlows)(nil),  // 5: weir.v1.StatusFlows
-	(*StatusSlicer)(nil), // 6: weir.v1.StatusSlicer
-	(*StatusTier)(nil),   // 7: weir.v1.StatusTier
-	(*StatusSpan)(nil),   // 8: weir.v1.StatusSpan
+	(*Status)(nil),            // 0: weir.v1.Status
+	(*StatusActor)(nil),       // 1: weir.v1.StatusActor
+	(*StatusSource)(nil),      // 2: weir.v1.StatusSource
+	(*StatusComputation)(nil), // 3: weir.v1.StatusComputation
+	(*StatusMetric)(nil),      // 4: weir.v1.StatusMetric
+	(*StatusShard)(nil),       // 5: weir.v1.StatusShard
+	(*StatusFlows)(nil),       // 6: weir.v1.StatusFlows
+	(*StatusSlicer)(nil),      // 7: weir.v1.StatusSlicer
+	(*StatusTier)(nil),        // 8: weir.v1.StatusTier
+	(*StatusSpan)(nil),        // 9: weir.v1.StatusSpan
 }
 var file_status_proto_depIdxs = []int32{
 	1,  // 0: weir.v1.Status.actors:type_name -> weir.v1.StatusActor
 	2,  // 1: weir.v1.Status.sources:type_name -> weir.v1.StatusSource
-	4,  // 2: weir.v1.Status.shards:type_name -> weir.v1.StatusShard
-	6,  // 3: weir.v1.Status.slicer:type_name -> weir.v1.StatusSlicer
-	7,  // 4: weir.v1.Status.tiers:type_name -> weir.v1.StatusTier
-	3,  // 5: weir.v1.StatusSource.metrics:type_name -> weir.v1.StatusMetric
-	5,  // 6: weir.v1.StatusShard.flows:type_name -> weir.v1.StatusFlows
-	8,  // 7: weir.v1.StatusSlicer.open:type_name -> weir.v1.StatusSpan
-	8,  // 8: weir.v1.StatusSlicer.last_closed:type_name -> weir.v1.StatusSpan
-	8,  // 9: weir.v1.StatusTier.span:type_name -> weir.v1.StatusSpan
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 2: weir.v1.Status.shards:type_name -> weir.v1.StatusShard
+	7,  // 3: weir.v1.Status.slicer:type_name -> weir.v1.StatusSlicer
+	8,  // 4: weir.v1.Status.tiers:type_name -> weir.v1.StatusTier
+	3,  // 5: weir.v1.Status.computations:type_name -> weir.v1.StatusComputation
+	4,  // 6: weir.v1.StatusSource.metrics:type_name -> weir.v1.StatusMetric
+	4,  // 7: weir.v1.StatusComputation.metrics:type_name -> weir.v1.StatusMetric
+	6,  // 8: weir.v1.StatusShard.flows:type_name -> weir.v1.StatusFlows
+	9,  // 9: weir.v1.StatusSlicer.open:type_name -> weir.v1.StatusSpan
+	9,  // 10: weir.v1.StatusSlicer.last_closed:type_name -> weir.v1.StatusSpan
+	9,  // 11: weir.v1.StatusTier.span:type_name -> weir.v1.StatusSpan
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_status_proto_init() }
@@ -1232,7 +1510,7 @@ func file_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_status_proto_rawDesc), len(file_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
