@@ -166,6 +166,70 @@ func (RecordedEnd) EnumDescriptor() ([]byte, []int) {
 	return file_record_proto_rawDescGZIP(), []int{2}
 }
 
+// RecordedFactKind says what a fact tells. A reader leaves out kinds that it does not know.
+type RecordedFactKind int32
+
+const (
+	RecordedFactKind_RECORDED_FACT_KIND_NONE RecordedFactKind = 0
+	// The client asked for the name by DNS and was told the address.
+	RecordedFactKind_RECORDED_FACT_KIND_ANSWER RecordedFactKind = 1
+	// The address has the name, as the answer to a reverse query says.
+	RecordedFactKind_RECORDED_FACT_KIND_REVERSE RecordedFactKind = 2
+	// By DHCP the address was given to the host with the hardware address, which calls itself by the name.
+	RecordedFactKind_RECORDED_FACT_KIND_LEASE RecordedFactKind = 3
+	// The address is at the hardware address.
+	RecordedFactKind_RECORDED_FACT_KIND_NEIGHBOUR RecordedFactKind = 4
+	// The host at the address calls itself by the name.
+	RecordedFactKind_RECORDED_FACT_KIND_HOST RecordedFactKind = 5
+)
+
+// Enum value maps for RecordedFactKind.
+var (
+	RecordedFactKind_name = map[int32]string{
+		0: "RECORDED_FACT_KIND_NONE",
+		1: "RECORDED_FACT_KIND_ANSWER",
+		2: "RECORDED_FACT_KIND_REVERSE",
+		3: "RECORDED_FACT_KIND_LEASE",
+		4: "RECORDED_FACT_KIND_NEIGHBOUR",
+		5: "RECORDED_FACT_KIND_HOST",
+	}
+	RecordedFactKind_value = map[string]int32{
+		"RECORDED_FACT_KIND_NONE":      0,
+		"RECORDED_FACT_KIND_ANSWER":    1,
+		"RECORDED_FACT_KIND_REVERSE":   2,
+		"RECORDED_FACT_KIND_LEASE":     3,
+		"RECORDED_FACT_KIND_NEIGHBOUR": 4,
+		"RECORDED_FACT_KIND_HOST":      5,
+	}
+)
+
+func (x RecordedFactKind) Enum() *RecordedFactKind {
+	p := new(RecordedFactKind)
+	*p = x
+	return p
+}
+
+func (x RecordedFactKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RecordedFactKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_record_proto_enumTypes[3].Descriptor()
+}
+
+func (RecordedFactKind) Type() protoreflect.EnumType {
+	return &file_record_proto_enumTypes[3]
+}
+
+func (x RecordedFactKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RecordedFactKind.Descriptor instead.
+func (RecordedFactKind) EnumDescriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{3}
+}
+
 // RecordingFrame is the payload of one frame of the file.
 type RecordingFrame struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -340,7 +404,7 @@ func (x *RecordingHeader) GetVersion() string {
 	return ""
 }
 
-// RecordedBatch is a batch of updates as a source sent it.
+// RecordedBatch is a batch of updates and facts as a source sent it; it may hold facts alone.
 type RecordedBatch struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	OffsetNs int64                  `protobuf:"varint,1,opt,name=offset_ns,json=offsetNs,proto3" json:"offset_ns,omitempty"`
@@ -349,7 +413,9 @@ type RecordedBatch struct {
 	Snapshot uint64            `protobuf:"varint,3,opt,name=snapshot,proto3" json:"snapshot,omitempty"`
 	Updates  []*RecordedUpdate `protobuf:"bytes,4,rep,name=updates,proto3" json:"updates,omitempty"`
 	// How many batches, from the start of the recording on, it could not take.
-	Lost          uint64 `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	Lost uint64 `protobuf:"varint,5,opt,name=lost,proto3" json:"lost,omitempty"`
+	// What belongs to no flow. A player hands them over before the updates.
+	Facts         []*RecordedFact `protobuf:"bytes,6,rep,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,6 +485,13 @@ func (x *RecordedBatch) GetLost() uint64 {
 	return 0
 }
 
+func (x *RecordedBatch) GetFacts() []*RecordedFact {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
 // RecordingEnd closes a recording.
 type RecordingEnd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -426,7 +499,9 @@ type RecordingEnd struct {
 	Batches uint64 `protobuf:"varint,1,opt,name=batches,proto3" json:"batches,omitempty"`
 	Updates uint64 `protobuf:"varint,2,opt,name=updates,proto3" json:"updates,omitempty"`
 	// How many batches the recording could not take.
-	Lost          uint64 `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	Lost uint64 `protobuf:"varint,3,opt,name=lost,proto3" json:"lost,omitempty"`
+	// How many facts come before it.
+	Facts         uint64 `protobuf:"varint,4,opt,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -478,6 +553,13 @@ func (x *RecordingEnd) GetUpdates() uint64 {
 func (x *RecordingEnd) GetLost() uint64 {
 	if x != nil {
 		return x.Lost
+	}
+	return 0
+}
+
+func (x *RecordingEnd) GetFacts() uint64 {
+	if x != nil {
+		return x.Facts
 	}
 	return 0
 }
@@ -804,6 +886,113 @@ func (x *RecordedTag) GetValue() []byte {
 	return nil
 }
 
+// RecordedFact is something that a source learned and that belongs to no flow.
+type RecordedFact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  RecordedFactKind       `protobuf:"varint,1,opt,name=kind,proto3,enum=weir.v1.RecordedFactKind" json:"kind,omitempty"`
+	// When it was seen, in nanoseconds since 1970; 0 if unknown.
+	TimeNs int64 `protobuf:"fixed64,2,opt,name=time_ns,json=timeNs,proto3" json:"time_ns,omitempty"`
+	// Addresses of 4 or 16 bytes; nothing if there is none.
+	Client []byte `protobuf:"bytes,3,opt,name=client,proto3" json:"client,omitempty"`
+	Addr   []byte `protobuf:"bytes,4,opt,name=addr,proto3" json:"addr,omitempty"`
+	// In lower case, without a trailing dot, of at most 253 bytes, free of control characters.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// How long it holds; 0 if unknown.
+	TtlNs int64 `protobuf:"varint,6,opt,name=ttl_ns,json=ttlNs,proto3" json:"ttl_ns,omitempty"`
+	// 6 bytes; nothing if unknown.
+	Mac []byte `protobuf:"bytes,7,opt,name=mac,proto3" json:"mac,omitempty"`
+	// Which protocol told.
+	Source        string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordedFact) Reset() {
+	*x = RecordedFact{}
+	mi := &file_record_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordedFact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordedFact) ProtoMessage() {}
+
+func (x *RecordedFact) ProtoReflect() protoreflect.Message {
+	mi := &file_record_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordedFact.ProtoReflect.Descriptor instead.
+func (*RecordedFact) Descriptor() ([]byte, []int) {
+	return file_record_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RecordedFact) GetKind() RecordedFactKind {
+	if x != nil {
+		return x.Kind
+	}
+	return RecordedFactKind_RECORDED_FACT_KIND_NONE
+}
+
+func (x *RecordedFact) GetTimeNs() int64 {
+	if x != nil {
+		return x.TimeNs
+	}
+	return 0
+}
+
+func (x *RecordedFact) GetClient() []byte {
+	if x != nil {
+		return x.Client
+	}
+	return nil
+}
+
+func (x *RecordedFact) GetAddr() []byte {
+	if x != nil {
+		return x.Addr
+	}
+	return nil
+}
+
+func (x *RecordedFact) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RecordedFact) GetTtlNs() int64 {
+	if x != nil {
+		return x.TtlNs
+	}
+	return 0
+}
+
+func (x *RecordedFact) GetMac() []byte {
+	if x != nil {
+		return x.Mac
+	}
+	return nil
+}
+
+func (x *RecordedFact) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_record_proto protoreflect.FileDescriptor
 
 const file_record_proto_rawDesc = "" +
@@ -819,17 +1008,19 @@ const file_record_proto_rawDesc = "" +
 	"created_ns\x18\x01 \x01(\x03R\tcreatedNs\x12&\n" +
 	"\x0fcounts_since_ns\x18\x02 \x01(\x03R\rcountsSinceNs\x12\x19\n" +
 	"\bslice_ns\x18\x03 \x01(\x03R\asliceNs\x12\x18\n" +
-	"\aversion\x18\x04 \x01(\tR\aversion\"\xa7\x01\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"\xd4\x01\n" +
 	"\rRecordedBatch\x12\x1b\n" +
 	"\toffset_ns\x18\x01 \x01(\x03R\boffsetNs\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1a\n" +
 	"\bsnapshot\x18\x03 \x01(\x04R\bsnapshot\x121\n" +
 	"\aupdates\x18\x04 \x03(\v2\x17.weir.v1.RecordedUpdateR\aupdates\x12\x12\n" +
-	"\x04lost\x18\x05 \x01(\x04R\x04lost\"V\n" +
+	"\x04lost\x18\x05 \x01(\x04R\x04lost\x12+\n" +
+	"\x05facts\x18\x06 \x03(\v2\x15.weir.v1.RecordedFactR\x05facts\"l\n" +
 	"\fRecordingEnd\x12\x18\n" +
 	"\abatches\x18\x01 \x01(\x04R\abatches\x12\x18\n" +
 	"\aupdates\x18\x02 \x01(\x04R\aupdates\x12\x12\n" +
-	"\x04lost\x18\x03 \x01(\x04R\x04lost\"\x9f\x04\n" +
+	"\x04lost\x18\x03 \x01(\x04R\x04lost\x12\x14\n" +
+	"\x05facts\x18\x04 \x01(\x04R\x05facts\"\x9f\x04\n" +
 	"\x0eRecordedUpdate\x12&\n" +
 	"\x03key\x18\x01 \x01(\v2\x14.weir.v1.RecordedKeyR\x03key\x12*\n" +
 	"\x05alias\x18\x02 \x01(\v2\x14.weir.v1.RecordedKeyR\x05alias\x12\x19\n" +
@@ -859,7 +1050,16 @@ const file_record_proto_rawDesc = "" +
 	"\vRecordedTag\x12\x16\n" +
 	"\x06column\x18\x01 \x01(\tR\x06column\x12&\n" +
 	"\x03end\x18\x02 \x01(\x0e2\x14.weir.v1.RecordedEndR\x03end\x12\x14\n" +
-	"\x05value\x18\x03 \x01(\fR\x05value*[\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\"\xd7\x01\n" +
+	"\fRecordedFact\x12-\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x19.weir.v1.RecordedFactKindR\x04kind\x12\x17\n" +
+	"\atime_ns\x18\x02 \x01(\x10R\x06timeNs\x12\x16\n" +
+	"\x06client\x18\x03 \x01(\fR\x06client\x12\x12\n" +
+	"\x04addr\x18\x04 \x01(\fR\x04addr\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\x12\x15\n" +
+	"\x06ttl_ns\x18\x06 \x01(\x03R\x05ttlNs\x12\x10\n" +
+	"\x03mac\x18\a \x01(\fR\x03mac\x12\x16\n" +
+	"\x06source\x18\b \x01(\tR\x06source*[\n" +
 	"\fRecordedKind\x12\x16\n" +
 	"\x12RECORDED_KIND_NONE\x10\x00\x12\x1a\n" +
 	"\x16RECORDED_KIND_ABSOLUTE\x10\x01\x12\x17\n" +
@@ -871,7 +1071,14 @@ const file_record_proto_rawDesc = "" +
 	"\vRecordedEnd\x12\x15\n" +
 	"\x11RECORDED_END_NONE\x10\x00\x12\x12\n" +
 	"\x0eRECORDED_END_A\x10\x01\x12\x12\n" +
-	"\x0eRECORDED_END_B\x10\x02B\x16Z\x14weir/messages/weirpbb\x06proto3"
+	"\x0eRECORDED_END_B\x10\x02*\xcb\x01\n" +
+	"\x10RecordedFactKind\x12\x1b\n" +
+	"\x17RECORDED_FACT_KIND_NONE\x10\x00\x12\x1d\n" +
+	"\x19RECORDED_FACT_KIND_ANSWER\x10\x01\x12\x1e\n" +
+	"\x1aRECORDED_FACT_KIND_REVERSE\x10\x02\x12\x1c\n" +
+	"\x18RECORDED_FACT_KIND_LEASE\x10\x03\x12 \n" +
+	"\x1cRECORDED_FACT_KIND_NEIGHBOUR\x10\x04\x12\x1b\n" +
+	"\x17RECORDED_FACT_KIND_HOST\x10\x05B\x16Z\x14weir/messages/weirpbb\x06proto3"
 
 var (
 	file_record_proto_rawDescOnce sync.Once
@@ -885,36 +1092,40 @@ func file_record_proto_rawDescGZIP() []byte {
 	return file_record_proto_rawDescData
 }
 
-var file_record_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_record_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_record_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_record_proto_goTypes = []any{
 	(RecordedKind)(0),       // 0: weir.v1.RecordedKind
 	(RecordedStatus)(0),     // 1: weir.v1.RecordedStatus
 	(RecordedEnd)(0),        // 2: weir.v1.RecordedEnd
-	(*RecordingFrame)(nil),  // 3: weir.v1.RecordingFrame
-	(*RecordingHeader)(nil), // 4: weir.v1.RecordingHeader
-	(*RecordedBatch)(nil),   // 5: weir.v1.RecordedBatch
-	(*RecordingEnd)(nil),    // 6: weir.v1.RecordingEnd
-	(*RecordedUpdate)(nil),  // 7: weir.v1.RecordedUpdate
-	(*RecordedKey)(nil),     // 8: weir.v1.RecordedKey
-	(*RecordedTag)(nil),     // 9: weir.v1.RecordedTag
+	(RecordedFactKind)(0),   // 3: weir.v1.RecordedFactKind
+	(*RecordingFrame)(nil),  // 4: weir.v1.RecordingFrame
+	(*RecordingHeader)(nil), // 5: weir.v1.RecordingHeader
+	(*RecordedBatch)(nil),   // 6: weir.v1.RecordedBatch
+	(*RecordingEnd)(nil),    // 7: weir.v1.RecordingEnd
+	(*RecordedUpdate)(nil),  // 8: weir.v1.RecordedUpdate
+	(*RecordedKey)(nil),     // 9: weir.v1.RecordedKey
+	(*RecordedTag)(nil),     // 10: weir.v1.RecordedTag
+	(*RecordedFact)(nil),    // 11: weir.v1.RecordedFact
 }
 var file_record_proto_depIdxs = []int32{
-	4,  // 0: weir.v1.RecordingFrame.header:type_name -> weir.v1.RecordingHeader
-	5,  // 1: weir.v1.RecordingFrame.batch:type_name -> weir.v1.RecordedBatch
-	6,  // 2: weir.v1.RecordingFrame.end:type_name -> weir.v1.RecordingEnd
-	7,  // 3: weir.v1.RecordedBatch.updates:type_name -> weir.v1.RecordedUpdate
-	8,  // 4: weir.v1.RecordedUpdate.key:type_name -> weir.v1.RecordedKey
-	8,  // 5: weir.v1.RecordedUpdate.alias:type_name -> weir.v1.RecordedKey
-	0,  // 6: weir.v1.RecordedUpdate.kind:type_name -> weir.v1.RecordedKind
-	1,  // 7: weir.v1.RecordedUpdate.status:type_name -> weir.v1.RecordedStatus
-	9,  // 8: weir.v1.RecordedUpdate.tags:type_name -> weir.v1.RecordedTag
-	2,  // 9: weir.v1.RecordedTag.end:type_name -> weir.v1.RecordedEnd
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	5,  // 0: weir.v1.RecordingFrame.header:type_name -> weir.v1.RecordingHeader
+	6,  // 1: weir.v1.RecordingFrame.batch:type_name -> weir.v1.RecordedBatch
+	7,  // 2: weir.v1.RecordingFrame.end:type_name -> weir.v1.RecordingEnd
+	8,  // 3: weir.v1.RecordedBatch.updates:type_name -> weir.v1.RecordedUpdate
+	11, // 4: weir.v1.RecordedBatch.facts:type_name -> weir.v1.RecordedFact
+	9,  // 5: weir.v1.RecordedUpdate.key:type_name -> weir.v1.RecordedKey
+	9,  // 6: weir.v1.RecordedUpdate.alias:type_name -> weir.v1.RecordedKey
+	0,  // 7: weir.v1.RecordedUpdate.kind:type_name -> weir.v1.RecordedKind
+	1,  // 8: weir.v1.RecordedUpdate.status:type_name -> weir.v1.RecordedStatus
+	10, // 9: weir.v1.RecordedUpdate.tags:type_name -> weir.v1.RecordedTag
+	2,  // 10: weir.v1.RecordedTag.end:type_name -> weir.v1.RecordedEnd
+	3,  // 11: weir.v1.RecordedFact.kind:type_name -> weir.v1.RecordedFactKind
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_record_proto_init() }
@@ -932,8 +1143,8 @@ func file_record_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_record_proto_rawDesc), len(file_record_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -9,8 +9,8 @@ import (
 
 // Copied says what Copy copied.
 type Copied struct {
-	// Batches and Updates came with it; Lost is how many batches the recorder could not take.
-	Batches, Updates, Lost uint64
+	// Batches, Updates and Facts came with it; Lost is how many batches the recorder could not take.
+	Batches, Updates, Facts, Lost uint64
 	// Bytes were written.
 	Bytes int64
 }
@@ -57,6 +57,7 @@ func (c *copier) batches() (cut, err error) {
 		b := messages.NewBatch()
 		info, cut := c.reader.Next(b)
 		n := len(b.Updates)
+		facts := len(b.Facts) + info.LeftOutFacts
 		b.Release()
 		c.done.Lost += info.Lost
 		if cut != nil {
@@ -67,13 +68,14 @@ func (c *copier) batches() (cut, err error) {
 		}
 		c.done.Batches++
 		c.done.Updates += uint64(n)
+		c.done.Facts += uint64(facts) //nolint:gosec // Counts.
 	}
 }
 
 // end writes the end frame of what was copied.
 func (c *copier) end() error {
 	w := Writer{out: c.out, lost: c.done.Lost}
-	w.end.Batches, w.end.Updates = c.done.Batches, c.done.Updates
+	w.end.Batches, w.end.Updates, w.end.Facts = c.done.Batches, c.done.Updates, c.done.Facts
 	return w.Close()
 }
 

@@ -8,7 +8,8 @@ import (
 	"weir/messages/weirpb"
 )
 
-func batchToProto(b *messages.Batch, updates []messages.Update) *weirpb.RecordedBatch {
+// batchToProto gives some updates and facts of a batch.
+func batchToProto(b *messages.Batch, updates []messages.Update, facts []messages.Fact) *weirpb.RecordedBatch {
 	p := &weirpb.RecordedBatch{
 		Source:   strings.ToValidUTF8(b.Source, "?"),
 		Snapshot: b.Snapshot,
@@ -17,6 +18,25 @@ func batchToProto(b *messages.Batch, updates []messages.Update) *weirpb.Recorded
 	for i := range updates {
 		u := &updates[i]
 		p.Updates[i] = updateToProto(u, b.AliasOf(u), b.TagsOf(u))
+	}
+	for i := range facts {
+		p.Facts = append(p.Facts, factToProto(&facts[i]))
+	}
+	return p
+}
+
+func factToProto(f *messages.Fact) *weirpb.RecordedFact {
+	p := &weirpb.RecordedFact{
+		Kind:   weirpb.RecordedFactKind(f.Kind),
+		TimeNs: f.Time,
+		Client: f.Client.AsSlice(),
+		Addr:   f.Addr.AsSlice(),
+		Name:   strings.ToValidUTF8(f.Name, "?"),
+		TtlNs:  int64(f.TTL),
+		Source: strings.ToValidUTF8(f.Source, "?"),
+	}
+	if f.MAC != [6]byte{} {
+		p.Mac = f.MAC[:]
 	}
 	return p
 }

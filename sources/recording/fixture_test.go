@@ -45,7 +45,8 @@ func readAll(file []byte) (batches []recordingtest.Sent, err error) {
 func same(a, b []recordingtest.Sent) string {
 	return gocmp.Diff(a, b, cmpopts.EquateEmpty(),
 		gocmp.Comparer(func(a, b *columns.Column) bool { return a == b }),
-		gocmp.Comparer(func(a, b messages.Key) bool { return a == b }))
+		gocmp.Comparer(func(a, b messages.Key) bool { return a == b }),
+		gocmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 }
 
 func drawKey(rt *rapid.T) messages.Key {
@@ -84,14 +85,33 @@ func drawUpdate(rt *rapid.T, b *messages.Batch) {
 	}, alias, tags)
 }
 
+func drawFact(rt *rapid.T) messages.Fact {
+	addr := func(label string) netip.Addr {
+		n := rapid.SampledFrom([]int{0, 4, 16}).Draw(rt, label)
+		a, _ := netip.AddrFromSlice(rapid.SliceOfN(rapid.Byte(), n, n).Draw(rt, label+" address"))
+		return a.Unmap()
+	}
+	return messages.Fact{
+		Kind:   messages.FactKind(rapid.Uint8Range(1, uint8(messages.FactHost)).Draw(rt, "kind")),
+		Time:   rapid.Int64Range(0, recording.MaxTime).Draw(rt, "time"),
+		Client: addr("client"), Addr: addr("addr"),
+		Name:   rapid.StringMatching(`[-a-z0-9.ěř]{0,100}`).Draw(rt, "name"),
+		TTL:    time.Duration(rapid.Int64Range(0, recording.MaxTime).Draw(rt, "ttl")),
+		MAC:    [6]byte(rapid.SliceOfN(rapid.Byte(), 6, 6).Draw(rt, "mac")),
+		Source: rapid.StringMatching(`[a-z]{0,9}`).Draw(rt, "source"),
+	}
+}
+
 func drawBatches(rt *rapid.T) []recordingtest.Sent {
 	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) recordingtest.Sent {
 		b := &messages.Batch{
 			Source: rapid.String().Draw(rt, "source"), Snapshot: rapid.Uint64().Draw(rt, "snapshot"),
 		}
-		for range rapid.IntRange(1, 5).Draw(rt, "updates") {
+		for range rapid.IntRange(0, 5).Draw(rt, "updates") {
 			drawUpdate(rt, b)
 		}
+		facts := rapid.IntRange(1-min(1, len(b.Updates)), 5).Draw(rt, "facts")
+		b.Facts = rapid.SliceOfN(rapid.Custom(drawFact), facts, facts).Draw(rt, "fact")
 		return recordingtest.Sent{At: time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(rt, "at")), Batch: b}
 	}), 0, 5).Draw(rt, "batches")
 }

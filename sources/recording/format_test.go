@@ -140,21 +140,31 @@ func spoiled() map[string]*weirpb.RecordedBatch {
 		spoil(u)
 		return &weirpb.RecordedBatch{Updates: []*weirpb.RecordedUpdate{u}}
 	}
+	told := func(f *weirpb.RecordedFact) *weirpb.RecordedBatch {
+		return &weirpb.RecordedBatch{Facts: []*weirpb.RecordedFact{f}}
+	}
 	return map[string]*weirpb.RecordedBatch{
-		"no key":       one(func(u *weirpb.RecordedUpdate) { u.Key = nil }),
-		"short addr":   one(func(u *weirpb.RecordedUpdate) { u.Key.AAddr = []byte{1} }),
-		"order":        one(func(u *weirpb.RecordedUpdate) { u.Key = key() }),
-		"port":         one(func(u *weirpb.RecordedUpdate) { u.Key.APort = 1 << 16 }),
-		"zone":         one(func(u *weirpb.RecordedUpdate) { u.Key.Zone = 1 << 16 }),
-		"proto":        one(func(u *weirpb.RecordedUpdate) { u.Key.Proto = 256 }),
-		"alias":        one(func(u *weirpb.RecordedUpdate) { u.Alias = key() }),
-		"start":        one(func(u *weirpb.RecordedUpdate) { u.StartNs = -1 }),
-		"stop":         one(func(u *weirpb.RecordedUpdate) { u.StopNs = recording.MaxTime + 1 }),
-		"kind":         one(func(u *weirpb.RecordedUpdate) { u.Kind = 3 }),
-		"status":       one(func(u *weirpb.RecordedUpdate) { u.Status = -1 }),
-		"offset":       {OffsetNs: -1},
-		"late offset":  {OffsetNs: recording.MaxTime + 1},
-		"many updates": {Updates: slices.Repeat([]*weirpb.RecordedUpdate{{}}, messages.BatchSize+1)},
+		"fact's time":   told(&weirpb.RecordedFact{TimeNs: -1}),
+		"fact's ttl":    told(&weirpb.RecordedFact{TtlNs: recording.MaxTime + 1}),
+		"fact's client": told(&weirpb.RecordedFact{Client: []byte{1}}),
+		"fact's addr":   told(&weirpb.RecordedFact{Addr: make([]byte, 17)}),
+		"short mac":     told(&weirpb.RecordedFact{Mac: []byte{1}}),
+		"long mac":      told(&weirpb.RecordedFact{Mac: make([]byte, 12)}),
+		"many facts":    {Facts: slices.Repeat([]*weirpb.RecordedFact{{}}, messages.BatchSize+1)},
+		"no key":        one(func(u *weirpb.RecordedUpdate) { u.Key = nil }),
+		"short addr":    one(func(u *weirpb.RecordedUpdate) { u.Key.AAddr = []byte{1} }),
+		"order":         one(func(u *weirpb.RecordedUpdate) { u.Key = key() }),
+		"port":          one(func(u *weirpb.RecordedUpdate) { u.Key.APort = 1 << 16 }),
+		"zone":          one(func(u *weirpb.RecordedUpdate) { u.Key.Zone = 1 << 16 }),
+		"proto":         one(func(u *weirpb.RecordedUpdate) { u.Key.Proto = 256 }),
+		"alias":         one(func(u *weirpb.RecordedUpdate) { u.Alias = key() }),
+		"start":         one(func(u *weirpb.RecordedUpdate) { u.StartNs = -1 }),
+		"stop":          one(func(u *weirpb.RecordedUpdate) { u.StopNs = recording.MaxTime + 1 }),
+		"kind":          one(func(u *weirpb.RecordedUpdate) { u.Kind = 3 }),
+		"status":        one(func(u *weirpb.RecordedUpdate) { u.Status = -1 }),
+		"offset":        {OffsetNs: -1},
+		"late offset":   {OffsetNs: recording.MaxTime + 1},
+		"many updates":  {Updates: slices.Repeat([]*weirpb.RecordedUpdate{{}}, messages.BatchSize+1)},
 	}
 }
 
@@ -380,26 +390,30 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestGolden keeps the bytes of the format: a recording of today must be readable in years.
 func TestGolden(t *testing.T) {
-	const path = "testdata/small.rec"
-	file := recordingtest.File(t)
-	if *update {
-		if err := os.WriteFile(path, file, 0o644); err != nil {
+	for path, script := range map[string][]recordingtest.Sent{
+		"testdata/small.rec": recordingtest.Script(), // Written before there were facts.
+		"testdata/facts.rec": recordingtest.Facts(),
+	} {
+		file := recordingtest.Record(t, recordingtest.Header(), script)
+		if *update {
+			if err := os.WriteFile(path, file, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		golden, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	golden, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := readAll(golden)
-	if !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	if diff := same(recordingtest.Script(), got); diff != "" {
-		t.Error(diff)
-	}
-	if !bytes.Equal(file, golden) {
-		t.Error("today's writer writes other bytes")
+		got, err := readAll(golden)
+		if !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		if diff := same(script, got); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+		if !bytes.Equal(file, golden) {
+			t.Errorf("%s: today's writer writes other bytes", path)
+		}
 	}
 }
 
@@ -407,6 +421,7 @@ func FuzzReader(f *testing.F) {
 	file := recordingtest.File(f)
 	f.Add(file)
 	f.Add(file[:len(file)/2])
+	f.Add(recordingtest.Record(f, recordingtest.Header(), recordingtest.Facts()))
 	f.Add([]byte(recording.FirstLine))
 	f.Add([]byte("weir recording 2\n"))
 	f.Fuzz(func(t *testing.T, file []byte) {
@@ -426,8 +441,8 @@ func FuzzReader(f *testing.F) {
 
 // FuzzFrame seals any payload, so that what is behind the sum is reached.
 func FuzzFrame(f *testing.F) {
-	for _, s := range recordingtest.Script() {
-		f.Add(payload(f, batchFrame(recording.BatchToProto(s.Batch, s.Batch.Updates))))
+	for _, s := range slices.Concat(recordingtest.Script(), recordingtest.Facts()) {
+		f.Add(payload(f, batchFrame(recording.BatchToProto(s.Batch, s.Batch.Updates, s.Batch.Facts))))
 	}
 	for _, b := range spoiled() {
 		f.Add(payload(f, batchFrame(b)))
@@ -440,8 +455,8 @@ func FuzzFrame(f *testing.F) {
 			return
 		}
 		again, err := readAll(recordingtest.Record(t, recordingtest.Header(), batches))
-		if len(batches[0].Batch.Updates) == 0 {
-			return // Batches without updates are not written.
+		if b := batches[0].Batch; len(b.Updates)+len(b.Facts) == 0 {
+			return // Empty batches are not written.
 		}
 		if diff := same(batches, again); diff != "" || !errors.Is(err, io.EOF) {
 			t.Errorf("%v: %s", err, diff)

@@ -41,6 +41,9 @@ type Info struct {
 	// LeftOut counts tags that are not in the batch, since this build does not know the column or the
 	// value is none of it.
 	LeftOut int
+	// LeftOutFacts counts facts that are not in the batch, since this build does not know the kind or they are
+	// none of it.
+	LeftOutFacts int
 	// Lost counts batches that the recorder could not take since the batch before.
 	Lost uint64
 }
@@ -124,13 +127,18 @@ func (r *Reader) batch(b *messages.Batch) (Info, error) {
 	if p == nil {
 		return Info{}, &CorruptError{at, errors.New("it is neither a batch nor the end")}
 	}
-	leftOut, err := decodeBatch(p, b)
-	if err != nil {
+	info := Info{At: time.Duration(p.GetOffsetNs()), Lost: r.newlyLost(p.GetLost())}
+	var err error
+	if info.LeftOut, err = decodeBatch(p, b); err != nil {
+		return Info{}, &CorruptError{at, err}
+	}
+	if info.LeftOutFacts, err = decodeFacts(p, b); err != nil {
 		return Info{}, &CorruptError{at, err}
 	}
 	r.read.Batches++
 	r.read.Updates += uint64(len(b.Updates))
-	return Info{At: time.Duration(p.GetOffsetNs()), LeftOut: leftOut, Lost: r.newlyLost(p.GetLost())}, nil
+	r.read.Facts += uint64(len(p.GetFacts()))
+	return info, nil
 }
 
 // newlyLost takes a running count, which a damaged writer may have set back.
@@ -142,9 +150,10 @@ func (r *Reader) newlyLost(count uint64) uint64 {
 
 // finish checks the end frame at offset at, and that it is the end.
 func (r *Reader) finish(at int64, end *weirpb.RecordingEnd) error {
-	if end.GetBatches() != r.read.GetBatches() || end.GetUpdates() != r.read.GetUpdates() {
-		return &CorruptError{at, fmt.Errorf("the end speaks of %d batches with %d updates, there were %d with %d",
-			end.GetBatches(), end.GetUpdates(), r.read.GetBatches(), r.read.GetUpdates())}
+	told := [...]uint64{end.GetBatches(), end.GetUpdates(), end.GetFacts()}
+	if read := [...]uint64{r.read.GetBatches(), r.read.GetUpdates(), r.read.GetFacts()}; told != read {
+		err := fmt.Errorf("the end speaks of batches, updates and facts %d, there were %d", told, read)
+		return &CorruptError{at, err}
 	}
 	switch _, err := r.in.ReadByte(); {
 	case err == nil:

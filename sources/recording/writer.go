@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,9 +13,9 @@ import (
 	"weir/messages/weirpb"
 )
 
-// ErrTooLarge says that an update does not fit into a frame, because of its tags. It was counted as
-// lost, and the recording goes on.
-var ErrTooLarge = errors.New("the update does not fit into a frame")
+// ErrTooLarge says that an update does not fit into a frame, because of its tags, or a fact because of its
+// name. It was counted as lost, and the recording goes on.
+var ErrTooLarge = errors.New("it does not fit into a frame")
 
 var errClosed = errors.New("the recording is closed")
 
@@ -59,32 +58,40 @@ func NewWriter(out io.Writer, h Header) (*Writer, error) {
 // after which the recording goes on is [ErrTooLarge].
 func (w *Writer) Batch(at time.Time, b *messages.Batch) error {
 	offset := min(max(0, at.Sub(w.created)), MaxTime)
-	errs := make([]error, 0, 1)
-	for updates := range slices.Chunk(b.Updates, messages.BatchSize) {
-		errs = append(errs, w.updates(offset, b, updates))
+	updates, facts := b.Updates, b.Facts
+	var errs []error
+	for len(updates)+len(facts) > 0 {
+		u, f := min(len(updates), messages.BatchSize), min(len(facts), messages.BatchSize)
+		if err := w.some(offset, b, updates[:u], facts[:f]); err != nil {
+			errs = append(errs, err)
+		}
+		updates, facts = updates[u:], facts[f:]
 	}
 	return errors.Join(errs...)
 }
 
-// updates appends some updates of a batch as one frame, or as several if they do not fit.
-func (w *Writer) updates(offset time.Duration, b *messages.Batch, us []messages.Update) error {
-	p := batchToProto(b, us)
+// some appends some updates and facts of a batch as one frame, or as several if they do not fit.
+func (w *Writer) some(offset time.Duration, b *messages.Batch, us []messages.Update, fs []messages.Fact) error {
+	p := batchToProto(b, us, fs)
 	p.OffsetNs, p.Lost = int64(offset), w.lost
 	frame := &weirpb.RecordingFrame{Content: &weirpb.RecordingFrame_Batch{Batch: p}}
-	switch {
+	switch u, f := len(us)/2, len(fs)/2; {
 	case proto.Size(frame) <= maxPayload:
 		if err := w.write(frame); err != nil {
 			return fmt.Errorf("write batch: %w", err)
 		}
 		w.end.Batches++
 		w.end.Updates += uint64(len(us))
+		w.end.Facts += uint64(len(fs))
 		return nil
-	case len(us) == 1:
+	case len(us)+len(fs) == 1:
 		w.Lost(1)
 		return ErrTooLarge
+	case len(us) > 0 && len(fs) > 0:
+		return errors.Join(w.some(offset, b, nil, fs), w.some(offset, b, us, nil))
+	default:
+		return errors.Join(w.some(offset, b, us[:u], fs[:f]), w.some(offset, b, us[u:], fs[f:]))
 	}
-	half := len(us) / 2
-	return errors.Join(w.updates(offset, b, us[:half]), w.updates(offset, b, us[half:]))
 }
 
 // Lost says that n more batches were sent and could not be recorded.

@@ -19,9 +19,9 @@ type pass struct {
 	file   *os.File
 	reader *recording.Reader
 	shift  shift
-	// read counts batches, updates what they held, and furthest is the latest time of any.
-	read, updates uint64
-	furthest      time.Duration
+	// read counts batches, news the updates and facts that they held, and furthest is the latest time of any.
+	read, news uint64
+	furthest   time.Duration
 	// missed counts batches that the recorder could not take.
 	missed uint64
 	// cut says that the file was cut off, and where.
@@ -64,7 +64,7 @@ func (p *pass) ended(err error) error {
 // looked at.
 func (p *pass) batch(ctx context.Context, out sources.Writer, b *messages.Batch, info recording.Info) error {
 	p.furthest = max(p.furthest, info.At)
-	p.updates += uint64(len(b.Updates))
+	p.news += uint64(len(b.Updates)) + uint64(len(b.Facts))
 	p.shift.see(b)
 	if p.read++; p.read <= p.place.frames {
 		return nil
@@ -79,21 +79,34 @@ func (p *pass) batch(ctx context.Context, out sources.Writer, b *messages.Batch,
 	return nil
 }
 
-// handOver notes its place before each update: should the writer panic, nobody knows whether it took
-// the update, and to lose one is better than to count it twice.
+// handOver notes its place before each fact and update: should the writer panic, nobody knows whether it took
+// the update, and to lose one is better than to count it twice. Facts go first, since they say what the
+// updates' addresses are called.
 func (p *pass) handOver(ctx context.Context, out sources.Writer, b *messages.Batch) error {
-	for i := p.place.updates; i < len(b.Updates); i++ {
-		u := &b.Updates[i]
-		alias, tags := b.AliasOf(u), b.TagsOf(u)
-		p.shift.retime(u)
-		p.place.updates = i + 1
-		if err := out.Add(ctx, u, alias, tags); err != nil {
-			p.place.updates = i
+	for i := p.place.taken; i < len(b.Facts)+len(b.Updates); i++ {
+		p.place.taken = i + 1
+		if err := p.item(ctx, out, b, i); err != nil {
+			p.place.taken = i
 			return err
 		}
-		p.place.follow(u)
 	}
-	p.place.frames, p.place.updates = p.read, 0
+	p.place.frames, p.place.taken = p.read, 0
+	return nil
+}
+
+// item hands over one fact, or with the numbers behind those one update.
+func (p *pass) item(ctx context.Context, out sources.Writer, b *messages.Batch, i int) error {
+	if i < len(b.Facts) {
+		p.shift.retimeFact(&b.Facts[i])
+		return out.Tell(ctx, &b.Facts[i])
+	}
+	u := &b.Updates[i-len(b.Facts)]
+	alias, tags := b.AliasOf(u), b.TagsOf(u)
+	p.shift.retime(u)
+	if err := out.Add(ctx, u, alias, tags); err != nil {
+		return err
+	}
+	p.place.follow(u)
 	return nil
 }
 

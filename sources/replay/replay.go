@@ -35,10 +35,10 @@ type place struct {
 	// pass counts the passes before this one, and shift is how long they were.
 	pass  int64
 	shift time.Duration
-	// frames and updates are how many batches of this pass, and how many updates of the batch after
+	// frames and taken are how many batches of this pass, and how many facts and updates of the batch after
 	// them, were handed over.
-	frames  uint64
-	updates int
+	frames uint64
+	taken  int
 	// missed is how many batches of this pass were told as missing from the recording.
 	missed uint64
 	// open are the flows of this pass that have not ended.
@@ -119,13 +119,13 @@ func (s *source) endOpen(ctx context.Context, out sources.Writer) error {
 	return out.Flush(ctx)
 }
 
-// last says why no other pass follows, or nothing. A pass without updates is the last one, because it would
+// last says why no other pass follows, or nothing. A pass without updates and facts is the last one, because it would
 // be repeated without pause.
 func (s *source) last(p *pass) string {
 	switch {
 	case !s.config.Loop:
 		return "the recording was played to its end"
-	case p.updates == 0:
+	case p.news == 0:
 		return "the recording holds no updates"
 	}
 	return ""

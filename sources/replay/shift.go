@@ -41,6 +41,8 @@ func (s *shift) retime(u *messages.Update) {
 		u.Stop = moved(u.Stop, s.delta, s.behind)
 	}
 	switch {
+	case u.Start == 0 && u.ID == 0 && u.Kind == messages.NoCounters:
+		// Tags name no incarnation: they belong to the one that lived at Stop.
 	case u.Start == 0:
 		u.ID += uint32(s.pass) * 0x9e3779b1 //nolint:gosec // Any other number will do.
 		s.settle(u)
@@ -48,6 +50,13 @@ func (s *shift) retime(u *messages.Update) {
 		u.Start = moved(u.Start, s.delta, -s.pass)
 	default:
 		u.Start = moved(u.Start, s.delta, s.behind)
+	}
+}
+
+// retimeFact moves one fact.
+func (s *shift) retimeFact(f *messages.Fact) {
+	if f.Time != 0 {
+		f.Time = moved(f.Time, s.delta, s.behind)
 	}
 }
 

@@ -38,12 +38,13 @@ type added struct {
 type outlet struct {
 	mu      sync.Mutex // guards what is below
 	added   []added
+	facts   []messages.Fact // Time is as after the replay's shift.
 	flushed int
 	losses  []messages.Loss
 	// ends are the updates that only end a flow: none is in the recordings, the source makes them itself.
 	ends []messages.Update
-	// before is set before the source plays. It is called before an update is taken, with the number of
-	// those that were.
+	// before is set before the source plays. It is called before an update or a fact is taken, with the number
+	// of those that were.
 	before func(n int) error
 }
 
@@ -55,7 +56,7 @@ func (o *outlet) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.before != nil {
-		if err := o.before(len(o.added)); err != nil {
+		if err := o.before(len(o.added) + len(o.facts)); err != nil {
 			return err
 		}
 	}
@@ -67,7 +68,17 @@ func (o *outlet) Add(ctx context.Context, u *messages.Update, alias *messages.Ke
 	return ctx.Err()
 }
 
-func (*outlet) Tell(context.Context, *messages.Fact) error { return nil }
+func (o *outlet) Tell(ctx context.Context, f *messages.Fact) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.before != nil {
+		if err := o.before(len(o.added) + len(o.facts)); err != nil {
+			return err
+		}
+	}
+	o.facts = append(o.facts, *f)
+	return ctx.Err()
+}
 
 func (o *outlet) Flush(ctx context.Context) error {
 	o.mu.Lock()

@@ -15,8 +15,8 @@ type told struct {
 	state  sources.State
 	detail string
 
-	batches, updates, leftOut, lost, passes, cuts uint64
-	at                                            time.Duration
+	batches, updates, facts, leftOut, leftOutFacts, lost, passes, cuts uint64
+	at                                                                 time.Duration
 }
 
 func (t *told) start() {
@@ -36,7 +36,9 @@ func (t *told) played(b *messages.Batch, info recording.Info) {
 	defer t.mu.Unlock()
 	t.batches++
 	t.updates += uint64(len(b.Updates))
-	t.leftOut += uint64(info.LeftOut) //nolint:gosec // A count.
+	t.facts += uint64(len(b.Facts))
+	t.leftOut += uint64(info.LeftOut)           //nolint:gosec // A count.
+	t.leftOutFacts += uint64(info.LeftOutFacts) //nolint:gosec // A count.
 	t.at = info.At
 }
 
@@ -74,8 +76,10 @@ func (t *told) health() sources.Health {
 			},
 			count("batches_total", "batches played", t.batches),
 			count("updates_total", "updates played", t.updates),
+			count("facts_total", "facts played, which belong to no flow", t.facts),
 			count("passes_total", "times that the file was played to its end", t.passes),
 			count("left_out_tags_total", "tags of unknown columns or with foreign values", t.leftOut),
+			count("left_out_facts_total", "facts of unknown kinds or with foreign texts", t.leftOutFacts),
 			count("recorder_lost_batches_total", "batches that the recorder could not take", t.lost),
 			count("cut_off_total", "times that the file ended without its end frame", t.cuts),
 		},

@@ -114,6 +114,29 @@ func Script() []Sent {
 	return []Sent{{10 * time.Second, one}, {12500 * time.Millisecond, two}}
 }
 
+// Facts are a script with each kind of fact: a batch that has nothing else, and one with an update.
+func Facts() []Sent {
+	at := func(s int64) int64 { return Header().Created.UnixNano() + s*int64(time.Second) }
+	camera, server := netip.MustParseAddr("192.168.1.61"), netip.MustParseAddr("2001:db8:f::1")
+	mac := [6]byte{2, 0, 0, 0, 0, 0x61}
+	alone, mixed := &messages.Batch{Source: "suricata"}, &messages.Batch{Source: "suricata"}
+	alone.Facts = []messages.Fact{
+		{
+			Kind: messages.FactAnswer, Time: at(9), Client: camera, Addr: server, Name: "www.example.org",
+			TTL: time.Minute, Source: "dns",
+		},
+		{Kind: messages.FactReverse, Time: at(9), Addr: server, Name: "host-1.example.net", Source: "dns"},
+		{Kind: messages.FactLease, Addr: camera, Name: "camera", MAC: mac, TTL: 12 * time.Hour, Source: "dhcp"},
+	}
+	mixed.Facts = []messages.Fact{
+		{Kind: messages.FactNeighbour, Time: at(11), Addr: camera, MAC: mac, Source: "arp"},
+		{Kind: messages.FactHost, Time: at(11), Addr: camera, Name: "příklad.local", Source: "mdns"},
+	}
+	mixed.Add(&messages.Update{Key: TCP("192.168.1.61:4000", "198.51.100.7:443"), Stop: at(11)}, nil,
+		[]columns.Tag{Name.Tag(columns.EndB, "example.org")})
+	return []Sent{{10 * time.Second, alone}, {12 * time.Second, mixed}}
+}
+
 // HeadBytes are the length and the sum in front of each payload.
 const HeadBytes = 8
 
