@@ -116,7 +116,9 @@ func flowsToProto(s *flows.Stats) *weirpb.StatusFlows {
 		NeverSeen: s.NeverSeen, Zeroed: s.Zeroed, Reborn: s.Reborn, FoldedTotal: s.FoldedTotal, Refused: s.Refused,
 		TooOld: s.TooOld, Forwarded: s.Forwarded, AliasMisses: s.AliasMisses, AliasesRefused: s.AliasesRefused,
 		ForwardsRefused: s.ForwardsRefused, AliasesEvicted: s.AliasesEvicted, TagsRefused: s.TagsRefused,
-		Rescues: s.Rescues, LostUpdates: s.LostUpdates,
+		Rescues: s.Rescues, LostUpdates: s.LostUpdates, TagsUnclaimed: s.TagsUnclaimed,
+		DerivedMisses: s.DerivedMisses, EventsPending: s.EventsPending, EventsLost: s.EventsLost,
+		Amendments: s.Amendments, AmendmentsLost: s.AmendmentsLost,
 	}
 }
 
@@ -130,6 +132,9 @@ func flowsFromProto(m *weirpb.StatusFlows) flows.Stats {
 		Forwarded: m.GetForwarded(), AliasMisses: m.GetAliasMisses(), AliasesRefused: m.GetAliasesRefused(),
 		ForwardsRefused: m.GetForwardsRefused(), AliasesEvicted: m.GetAliasesEvicted(),
 		TagsRefused: m.GetTagsRefused(), Rescues: m.GetRescues(), LostUpdates: m.GetLostUpdates(),
+		TagsUnclaimed: m.GetTagsUnclaimed(), DerivedMisses: m.GetDerivedMisses(),
+		EventsPending: m.GetEventsPending(), EventsLost: m.GetEventsLost(), Amendments: m.GetAmendments(),
+		AmendmentsLost: m.GetAmendmentsLost(),
 	}
 }
 
@@ -153,7 +158,8 @@ func slicerFromProto(m *weirpb.StatusSlicer) SlicerStatus {
 func tierToProto(c store.Coverage) *weirpb.StatusTier {
 	return &weirpb.StatusTier{
 		Name: valid(c.Name), Span: spanToProto(Period(c.Span)), ResolutionNs: int64(c.Resolution), Slices: c.Slices,
-		Rows: c.Rows, Folded: c.Folded, Bytes: c.Bytes, Budget: c.Budget,
+		Rows: c.Rows, Folded: c.Folded, Bytes: c.Bytes, Budget: c.Budget, Amended: c.Amended,
+		AmendmentsCut: c.AmendmentsCut,
 	}
 }
 
@@ -161,7 +167,8 @@ func tierFromProto(m *weirpb.StatusTier) store.Coverage {
 	return store.Coverage{
 		Name: m.GetName(), Span: messages.Span(spanFromProto(m.GetSpan())),
 		Resolution: time.Duration(m.GetResolutionNs()), Slices: m.GetSlices(), Rows: m.GetRows(),
-		Folded: m.GetFolded(), Bytes: m.GetBytes(), Budget: m.GetBudget(),
+		Folded: m.GetFolded(), Bytes: m.GetBytes(), Budget: m.GetBudget(), Amended: m.GetAmended(),
+		AmendmentsCut: m.GetAmendmentsCut(),
 	}
 }
 

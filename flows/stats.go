@@ -43,6 +43,19 @@ type Stats struct {
 	Rescues     uint64 `json:"rescues_total"`
 	LostUpdates uint64 `json:"lost_updates_total"`
 
+	// TagsUnclaimed counts tags that waited for a flow and found none, or fitted no single one; DerivedMisses
+	// updates of computations for flows that are no more.
+	TagsUnclaimed uint64 `json:"tags_unclaimed_total"`
+	DerivedMisses uint64 `json:"derived_misses_total"`
+	// EventsPending is how many flows have news for the computations; EventsLost counts ends of folded flows
+	// that could not be told.
+	EventsPending uint64 `json:"events_pending"`
+	EventsLost    uint64 `json:"events_lost_total"`
+	// Amendments counts amendments of earlier slices that were handed over, AmendmentsLost those of flows that
+	// left the table before.
+	Amendments     uint64 `json:"amendments_total"`
+	AmendmentsLost uint64 `json:"amendments_lost_total"`
+
 	warmed entryFlags
 }
 

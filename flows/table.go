@@ -29,6 +29,9 @@ type Options struct {
 	Budget int64
 	// CountsSince is when counting began: what moved before it is not counted.
 	CountsSince time.Time
+	// Events: the table gathers news of its flows for computations, and amends what earlier slices say of
+	// them. Without it neither costs anything.
+	Events bool
 	// Send posts a *messages.LearnAliases or a *messages.Batch of forwarded updates to another shard;
 	// false means that it was refused. Nil refuses everything.
 	Send func(shard int, m any) bool

@@ -37,6 +37,10 @@ type Coverage struct {
 	Rows   uint64 `json:"rows"`
 	// Folded counts rows that lost their columns to a budget and now count in (other).
 	Folded uint64 `json:"folded_total"`
+	// Amended counts rows that were amended, AmendmentsCut the amendments that could not reach all slices that
+	// were held then.
+	Amended       uint64 `json:"amended_total"`
+	AmendmentsCut uint64 `json:"amendments_cut_total"`
 	// Bytes is the memory or disk that it takes, Budget what it may take.
 	Bytes  uint64 `json:"bytes"`
 	Budget uint64 `json:"budget"`

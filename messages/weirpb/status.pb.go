@@ -793,8 +793,17 @@ type StatusFlows struct {
 	TagsRefused     uint64                 `protobuf:"varint,23,opt,name=tags_refused,json=tagsRefused,proto3" json:"tags_refused,omitempty"`
 	Rescues         uint64                 `protobuf:"varint,24,opt,name=rescues,proto3" json:"rescues,omitempty"`
 	LostUpdates     uint64                 `protobuf:"varint,25,opt,name=lost_updates,json=lostUpdates,proto3" json:"lost_updates,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Tags whose flow never came, and tags of computations for flows that are no more.
+	TagsUnclaimed uint64 `protobuf:"varint,26,opt,name=tags_unclaimed,json=tagsUnclaimed,proto3" json:"tags_unclaimed,omitempty"`
+	DerivedMisses uint64 `protobuf:"varint,27,opt,name=derived_misses,json=derivedMisses,proto3" json:"derived_misses,omitempty"`
+	// News that wait for the computations, and news that were lost for want of room.
+	EventsPending uint64 `protobuf:"varint,28,opt,name=events_pending,json=eventsPending,proto3" json:"events_pending,omitempty"`
+	EventsLost    uint64 `protobuf:"varint,29,opt,name=events_lost,json=eventsLost,proto3" json:"events_lost,omitempty"`
+	// Amendments of earlier slices that were handed over, and those that were not.
+	Amendments     uint64 `protobuf:"varint,30,opt,name=amendments,proto3" json:"amendments,omitempty"`
+	AmendmentsLost uint64 `protobuf:"varint,31,opt,name=amendments_lost,json=amendmentsLost,proto3" json:"amendments_lost,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StatusFlows) Reset() {
@@ -1002,6 +1011,48 @@ func (x *StatusFlows) GetLostUpdates() uint64 {
 	return 0
 }
 
+func (x *StatusFlows) GetTagsUnclaimed() uint64 {
+	if x != nil {
+		return x.TagsUnclaimed
+	}
+	return 0
+}
+
+func (x *StatusFlows) GetDerivedMisses() uint64 {
+	if x != nil {
+		return x.DerivedMisses
+	}
+	return 0
+}
+
+func (x *StatusFlows) GetEventsPending() uint64 {
+	if x != nil {
+		return x.EventsPending
+	}
+	return 0
+}
+
+func (x *StatusFlows) GetEventsLost() uint64 {
+	if x != nil {
+		return x.EventsLost
+	}
+	return 0
+}
+
+func (x *StatusFlows) GetAmendments() uint64 {
+	if x != nil {
+		return x.Amendments
+	}
+	return 0
+}
+
+func (x *StatusFlows) GetAmendmentsLost() uint64 {
+	if x != nil {
+		return x.AmendmentsLost
+	}
+	return 0
+}
+
 // StatusSlicer is how the closing of slices goes.
 type StatusSlicer struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1165,8 +1216,11 @@ type StatusTier struct {
 	// Rows that lost their columns to a budget.
 	Folded uint64 `protobuf:"varint,6,opt,name=folded,proto3" json:"folded,omitempty"`
 	// The memory or disk that it takes, and may take.
-	Bytes         uint64 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
-	Budget        uint64 `protobuf:"varint,8,opt,name=budget,proto3" json:"budget,omitempty"`
+	Bytes  uint64 `protobuf:"varint,7,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	Budget uint64 `protobuf:"varint,8,opt,name=budget,proto3" json:"budget,omitempty"`
+	// Rows that were amended, and amendments that could not reach all slices.
+	Amended       uint64 `protobuf:"varint,9,opt,name=amended,proto3" json:"amended,omitempty"`
+	AmendmentsCut uint64 `protobuf:"varint,10,opt,name=amendments_cut,json=amendmentsCut,proto3" json:"amendments_cut,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1253,6 +1307,20 @@ func (x *StatusTier) GetBytes() uint64 {
 func (x *StatusTier) GetBudget() uint64 {
 	if x != nil {
 		return x.Budget
+	}
+	return 0
+}
+
+func (x *StatusTier) GetAmended() uint64 {
+	if x != nil {
+		return x.Amended
+	}
+	return 0
+}
+
+func (x *StatusTier) GetAmendmentsCut() uint64 {
+	if x != nil {
+		return x.AmendmentsCut
 	}
 	return 0
 }
@@ -1390,7 +1458,7 @@ const file_status_proto_rawDesc = "" +
 	"\awaiting\x18\x04 \x01(\x03R\awaiting\x12\x16\n" +
 	"\x06window\x18\x05 \x01(\x03R\x06window\x12\x16\n" +
 	"\x06waited\x18\x06 \x01(\x04R\x06waited\x12\x18\n" +
-	"\arefused\x18\a \x01(\x04R\arefused\"\xe6\x05\n" +
+	"\arefused\x18\a \x01(\x04R\arefused\"\xc5\a\n" +
 	"\vStatusFlows\x12\x12\n" +
 	"\x04live\x18\x01 \x01(\x04R\x04live\x12\x14\n" +
 	"\x05limbo\x18\x02 \x01(\x04R\x05limbo\x12\x14\n" +
@@ -1418,7 +1486,16 @@ const file_status_proto_rawDesc = "" +
 	"\x0faliases_evicted\x18\x16 \x01(\x04R\x0ealiasesEvicted\x12!\n" +
 	"\ftags_refused\x18\x17 \x01(\x04R\vtagsRefused\x12\x18\n" +
 	"\arescues\x18\x18 \x01(\x04R\arescues\x12!\n" +
-	"\flost_updates\x18\x19 \x01(\x04R\vlostUpdates\"\xb2\x03\n" +
+	"\flost_updates\x18\x19 \x01(\x04R\vlostUpdates\x12%\n" +
+	"\x0etags_unclaimed\x18\x1a \x01(\x04R\rtagsUnclaimed\x12%\n" +
+	"\x0ederived_misses\x18\x1b \x01(\x04R\rderivedMisses\x12%\n" +
+	"\x0eevents_pending\x18\x1c \x01(\x04R\reventsPending\x12\x1f\n" +
+	"\vevents_lost\x18\x1d \x01(\x04R\n" +
+	"eventsLost\x12\x1e\n" +
+	"\n" +
+	"amendments\x18\x1e \x01(\x04R\n" +
+	"amendments\x12'\n" +
+	"\x0famendments_lost\x18\x1f \x01(\x04R\x0eamendmentsLost\"\xb2\x03\n" +
 	"\fStatusSlicer\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12'\n" +
 	"\x04open\x18\x02 \x01(\v2\x13.weir.v1.StatusSpanR\x04open\x12\x18\n" +
@@ -1438,7 +1515,7 @@ const file_status_proto_rawDesc = "" +
 	"\vclock_jumps\x18\f \x01(\x04R\n" +
 	"clockJumps\x12\x1f\n" +
 	"\vclock_unset\x18\r \x01(\bR\n" +
-	"clockUnset\"\xe0\x01\n" +
+	"clockUnset\"\xa1\x02\n" +
 	"\n" +
 	"StatusTier\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
@@ -1448,7 +1525,10 @@ const file_status_proto_rawDesc = "" +
 	"\x04rows\x18\x05 \x01(\x04R\x04rows\x12\x16\n" +
 	"\x06folded\x18\x06 \x01(\x04R\x06folded\x12\x14\n" +
 	"\x05bytes\x18\a \x01(\x04R\x05bytes\x12\x16\n" +
-	"\x06budget\x18\b \x01(\x04R\x06budget\">\n" +
+	"\x06budget\x18\b \x01(\x04R\x06budget\x12\x18\n" +
+	"\aamended\x18\t \x01(\x04R\aamended\x12%\n" +
+	"\x0eamendments_cut\x18\n" +
+	" \x01(\x04R\ramendmentsCut\">\n" +
 	"\n" +
 	"StatusSpan\x12\x19\n" +
 	"\bstart_ns\x18\x01 \x01(\x03R\astartNs\x12\x15\n" +
