@@ -19,4 +19,5 @@ var Rcode = columns.Register(text.Upper("dns.rcode",
 
 // Type is dns.type.
 var Type = columns.Register(text.Upper("dns.type",
-	"The types of records that were asked for in the DNS messages of the flow.", longestCode, true, "A", "AAAA", "HTTPS"))
+	"The types of records that were asked for in the DNS messages of the flow.", longestCode, true,
+	"A", "AAAA", "HTTPS"))

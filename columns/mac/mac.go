@@ -18,7 +18,7 @@ const size = 6
 // Columns are local.mac and remote.mac.
 var Columns = columns.RegisterEndpoint(columns.Spec[[size]byte]{
 	Name:     "mac",
-	Doc:      "The hardware address (MAC) of the end, as frames of its network told; 00:11:22:* are those of one maker.",
+	Doc:      "The hardware address (MAC) of the end, as its network told; 00:11:22:* stands for those of one maker.",
 	Type:     "mac",
 	Examples: []string{"00:11:22:33:44:55", "00-11-22-aa-bb-cc", "0011.22aa.bbcc"},
 	Parse:    parse,
@@ -31,9 +31,9 @@ var Columns = columns.RegisterEndpoint(columns.Spec[[size]byte]{
 })
 
 func parse(text string) (a [size]byte, err error) {
-	b, err := octets(text)
+	b, err := octets(text, separator(text))
 	if err != nil || len(b) != size {
-		return a, fmt.Errorf("%q is not a hardware address (00:11:22:33:44:55) or the beginning of one (00:11:22:*)", text)
+		return a, fmt.Errorf("%q is not a hardware address (00:11:22:33:44:55) or its beginning (00:11:22:*)", text)
 	}
 	return [size]byte(b), nil
 }
@@ -67,45 +67,42 @@ func pattern(text string) (func([size]byte) bool, bool) {
 	if !ok {
 		return nil, false
 	}
-	if n := len(begin); n > 0 && strings.IndexByte(separators, begin[n-1]) >= 0 {
-		begin = begin[:n-1]
-		if begin == "" {
+	var b []byte
+	if begin != "" {
+		between := separator(begin)
+		var err error
+		// A separator before the star only says where the next byte begins.
+		if b, err = octets(strings.TrimSuffix(begin, between), between); err != nil || len(b) >= size {
 			return nil, false
 		}
-	}
-	b, err := octets(begin)
-	if err != nil || len(b) >= size {
-		return nil, false
 	}
 	return func(a [size]byte) bool { return bytes.HasPrefix(a[:], b) }, true
 }
 
-// separators stand between the bytes of an address, a dot between pairs of bytes.
-const separators = ":-."
+// separator finds what stands between the bytes of an address: a colon, a dash, or a dot after each second.
+func separator(text string) string {
+	for _, s := range []string{".", "-"} {
+		if strings.Contains(text, s) {
+			return s
+		}
+	}
+	return ":"
+}
 
 var errOctets = errors.New("not an address")
 
-// octets reads bytes as they stand in an address; of one with dots the last group may be a half.
-func octets(text string) ([]byte, error) {
-	group, separator := 2, ":"
-	switch {
-	case strings.Contains(text, "."):
-		group, separator = 4, "."
-	case strings.Contains(text, "-"):
-		separator = "-"
+// octets reads the bytes of an address or of its beginning; with dots the last group may be a half.
+func octets(text, separator string) ([]byte, error) {
+	digits := 2
+	if separator == "." {
+		digits = 4
 	}
-	var b []byte
-	if text == "" {
-		return b, nil
-	}
+	b := make([]byte, 0, size)
 	groups := strings.Split(text, separator)
 	for i, g := range groups {
 		half := i == len(groups)-1 && len(g) == 2
-		if len(g) != group && !half {
-			return nil, errOctets
-		}
 		octet, err := hex.DecodeString(g)
-		if err != nil || len(b) == size {
+		if err != nil || len(g) != digits && !half || len(b)+len(octet) > size {
 			return nil, errOctets
 		}
 		b = append(b, octet...)

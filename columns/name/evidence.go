@@ -24,10 +24,12 @@ const (
 
 // Source is local.name.source and remote.name.source.
 var Source = columns.RegisterEndpoint(word.Column[Evidence]("name.source",
-	"What told the name: sni the TLS handshake, quic the QUIC handshake, http the Host of a request, dns an answer to a "+
-		"lookup, cn the certificate, ptr a reverse lookup, dhcp a lease, mdns an announcement, host a login to a server.",
+	"What told the name: sni the TLS handshake, quic the QUIC handshake, http the Host of a request, dns an answer "+
+		"to a lookup, cn the certificate, ptr a reverse lookup, dhcp a lease, mdns an announcement, "+
+		"host what the device called itself to a server.",
 	"evidence", []string{
-		SNI: "sni", QUIC: "quic", HTTP: "http", DNS: "dns", CN: "cn", PTR: "ptr", DHCP: "dhcp", MDNS: "mdns", Host: "host",
+		SNI: "sni", QUIC: "quic", HTTP: "http", DNS: "dns", CN: "cn", PTR: "ptr",
+		DHCP: "dhcp", MDNS: "mdns", Host: "host",
 	}))
 
 // String gives the word that queries and answers use.
@@ -45,8 +47,8 @@ const (
 
 // Sure is local.name.sure and remote.name.sure.
 var Sure = columns.RegisterEndpoint(word.Column[Certainty]("name.sure",
-	"How sure the name is: certain if the flow or the device itself said it, likely if the evidence points to this name "+
-		"alone, guess if other names fit as well; certain is the highest.",
+	"How sure the name is: certain if the flow or the device itself said it, likely if the evidence points to this "+
+		"name alone, guess if other names fit as well; certain is the highest.",
 	"certainty", []string{Guess: "guess", Likely: "likely", Certain: "certain"}))
 
 // String gives the word that queries and answers use.

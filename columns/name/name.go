@@ -12,7 +12,7 @@ const longest = 253
 
 // Columns are local.name and remote.name: one name for each end.
 var Columns = columns.RegisterEndpoint(text.Lower("name",
-	"The name of the end that fits best, by a computation from what was seen on the wire; name.source says how it is known.",
+	"The name that fits the end best, by a computation from what was seen on the wire; name.source says what told it.",
 	longest, false, "www.example.org", "nas1"))
 
 // All is local.names and remote.names: all names that any evidence gave.

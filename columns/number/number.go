@@ -22,7 +22,7 @@ func Column[T Number](name, doc string, least, most T, set bool, examples ...str
 	parse := func(text string) (T, error) {
 		n, err := strconv.ParseUint(text, 10, 32)
 		if err != nil || n < uint64(least) || n > uint64(most) {
-			return 0, fmt.Errorf("%q is not a number from %d to %d, or a range of them (%d-%d)", text, least, most, least, most)
+			return 0, fmt.Errorf("%q is not a number from %d to %d or a range (%[2]d-%[3]d)", text, least, most)
 		}
 		return T(n), nil
 	}

@@ -8,4 +8,5 @@ import (
 
 // Software is ssh.software.
 var Software = columns.Register(text.Column("ssh.software",
-	"The software of the SSH client and of the server, as their banners say.", 255, true, "OpenSSH_9.2p1", "dropbear_2022.83"))
+	"The software of the SSH client and of the server, as their banners say.", 255, true,
+	"OpenSSH_9.2p1", "dropbear_2022.83"))

@@ -8,9 +8,11 @@ import (
 // pieces are what hostile texts are made of.
 func pieces() []string {
 	return []string{
-		"www.", "example.org", "A", "z", " ", ".", "*", "\x00", "\x1b[2J", "\x1b]0;title\a", "\r\n", "\t", "\x7f", "\u009b",
-		"<script>alert(1)</script>", "&amp;", `"`, "'", `\`, `\x1b`, ",", "(other)", "(none)", "=1+1", "@x", "-", "\xff", "\xc3",
-		"\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u2028", "\ufffd", "é", "日本", "😀", "\U000e0001", "%s", "$(reboot)",
+		"www.", "example.org", "A", "z", " ", ".", "-", "*", "é", "日本", "😀", "\ufffd",
+		"\x00", "\x1b[2J", "\x1b]0;title\a", "\r\n", "\t", "\x7f", "\u009b", "\xff", "\xc3",
+		"\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u2028", "\U000e0001",
+		"<script>alert(1)</script>", "&amp;", `"`, "'", `\`, `\x1b`, ",", "(other)", "(none)", "=1+1", "@x",
+		"%s", "$(reboot)",
 	}
 }
 

@@ -55,4 +55,4 @@ var JA4 = columns.Register(text.Lower("tls.ja4",
 
 // Resumed is tls.resumed.
 var Resumed = columns.Register(word.YesNo("tls.resumed",
-	"Whether the TLS handshake went on with an earlier session (yes) or was a full one (no), as far as the inspector tells."))
+	"Whether the TLS handshake went on with an earlier session (yes) or was a full one (no), if the inspector tells."))

@@ -13,7 +13,7 @@ import (
 
 // Column describes a column whose values are places in a list of words, from 1; at place 0 stands the empty
 // word, which is no value. Values sort by their place. The place is what is stored: it must never change.
-// kind is the word that answers show for the type.
+// There are at most 255 words. kind is the word that answers show for the type.
 func Column[T ~uint8](name, doc, kind string, words []string) columns.Spec[T] {
 	known := func(v T) bool { return v != 0 && int(v) < len(words) }
 	return columns.Spec[T]{
@@ -21,7 +21,7 @@ func Column[T ~uint8](name, doc, kind string, words []string) columns.Spec[T] {
 		Parse: func(text string) (T, error) {
 			for i, w := range words {
 				if i > 0 && strings.EqualFold(w, text) {
-					return T(i), nil //nolint:gosec // A place in a list of at most 255 words.
+					return T(i), nil
 				}
 			}
 			return 0, fmt.Errorf("%q is none of %s", text, strings.Join(words[1:], ", "))
@@ -40,6 +40,6 @@ func Column[T ~uint8](name, doc, kind string, words []string) columns.Spec[T] {
 			return T(enc[0]), nil
 		},
 		Compare: cmp.Compare[T],
-		Random:  func(r *rand.Rand) T { return T(1 + r.IntN(len(words)-1)) }, //nolint:gosec // See above.
+		Random:  func(r *rand.Rand) T { return T(1 + r.IntN(len(words)-1)) },
 	}
 }
