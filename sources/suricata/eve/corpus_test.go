@@ -136,14 +136,33 @@ func checkFile(t *testing.T, lines [][]byte, want expectation) {
 	}
 	c := l.Counts()
 	t.Log(report(c))
-	if c.Lines != want.lines || c.Events != delivered || c.Events+c.NoType+c.Glued+c.BadJSON+c.TooDeep != c.Lines+c.Glued {
-		t.Errorf("%d lines and %d events, want %d lines and nothing unexplained", c.Lines, c.Events, want.lines)
+	if pieces := c.Events + c.NoType + c.Glued + c.BadJSON + c.TooDeep; c.Lines != want.lines || c.Events != delivered ||
+		pieces != c.Lines+c.Glued {
+		t.Errorf("%d lines and %d events, want %d lines and nothing unexplained", c.Lines, delivered, want.lines)
 	}
-	if c.Glued != want.bad || c.Recovered != want.bad || c.BadJSON+c.TooDeep+c.Blank+c.Prefixed+c.Junk+c.Joined != 0 {
-		t.Errorf("%d cut, %d recovered, want %d of both and no other fault", c.Glued, c.Recovered, want.bad)
+	if c.Recovered != want.bad || c.BadJSON+c.TooDeep+c.Blank+c.Prefixed+c.Junk+c.Joined+c.Odd != 0 {
+		t.Errorf("%d recovered, want %d and no other fault", c.Recovered, want.bad)
+	}
+	checkTypes(t, c, want)
+}
+
+// checkTypes compares the types of events with the manifest's, which has only lines that parse.
+func checkTypes(t *testing.T, c Counts, want expectation) {
+	t.Helper()
+	listed, surplus := uint64(0), uint64(0)
+	for kind, n := range want.types {
+		listed += n
+		surplus += c.Types[kind] - n
+	}
+	if listed > want.lines {
+		t.Logf("the manifest lists %d events on %d lines: not compared", listed, want.lines)
+		return
+	}
+	if surplus != want.bad {
+		t.Errorf("types %v, want %v and %d recovered", c.Types, want.types, want.bad)
 	}
 	for kind, n := range want.types {
-		if c.Types[kind] != n {
+		if c.Types[kind] < n || want.bad == 0 && c.Types[kind] != n {
 			t.Errorf("%d events of type %s, want %d", c.Types[kind], kind, n)
 		}
 	}
@@ -152,12 +171,9 @@ func checkFile(t *testing.T, lines [][]byte, want expectation) {
 	}
 }
 
-// checkPlausible checks that nothing but a stamp without a time lacks one, and that ports come with addresses.
+// checkPlausible checks that ports come with addresses, and addresses with a protocol.
 func checkPlausible(t *testing.T, e *Event) {
 	t.Helper()
-	if e.Time == 0 {
-		t.Errorf("%s without a time", e.Type)
-	}
 	if e.Has&HasPorts != 0 && !(e.Src.IsValid() && e.Dest.IsValid()) {
 		t.Errorf("%s at %d: ports without addresses", e.Type, e.Time)
 	}
