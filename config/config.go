@@ -9,10 +9,8 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"weir/internal/units"
@@ -79,23 +77,7 @@ type Source struct {
 }
 
 // FileMode is a set of permissions, written in octal.
-type FileMode fs.FileMode
-
-// Expects says in words what UnmarshalText reads.
-func (FileMode) Expects() string { return `permissions in octal such as "0660"` }
-
-// UnmarshalText reads octal permissions.
-func (m *FileMode) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 8, 32)
-	if err != nil || n > 0o777 {
-		return fmt.Errorf("%.40q is not %s", text, m.Expects())
-	}
-	*m = FileMode(n)
-	return nil
-}
-
-// MarshalText prints octal permissions.
-func (m FileMode) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%04o", uint32(m)), nil }
+type FileMode = units.FileMode
 
 // Home lists prefixes, interface names, or "auto". In the file one text stands for a list of one.
 type Home []string

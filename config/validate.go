@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"weir/internal/units"
+	"weir/sources"
 )
 
 // Levels and formats of the log.
@@ -56,6 +58,7 @@ func (c *Config) Validate() []*Problem {
 	v.oneOf("log.format", c.Log.Format, logFormats)
 	v.listen(c.API)
 	v.sources(c.Sources)
+	v.counting(c.Sources)
 	return v.problems
 }
 
@@ -147,5 +150,21 @@ func (v *validator) sources(list []Source) {
 			}
 			v.check(false, key, "%s", text)
 		}
+	}
+}
+
+// counting refuses two sources that count the same traffic.
+func (v *validator) counting(list []Source) {
+	first := ""
+	for _, s := range list {
+		c, ok := s.Config.(sources.Counting)
+		if !ok || !s.Config.Enabled() || c.CountsBy() == "" {
+			continue
+		}
+		key := "sources." + s.Name + "." + c.CountsBy()
+		v.check(first == "", key,
+			"counts what is counted already because of %s, so that every byte would count twice: set one of them to false",
+			first)
+		first = cmp.Or(first, key)
 	}
 }

@@ -47,6 +47,13 @@ type Config interface {
 	New(core Core) (Source, error)
 }
 
+// Counting is a [Config] that says whether its source counts all traffic of this router. Two of these together would
+// count every byte twice, so that such a configuration is refused.
+type Counting interface {
+	// CountsBy names the key that makes the source count, empty if it does not.
+	CountsBy() string
+}
+
 // Core is what all running sources share.
 type Core struct {
 	// Name is the name of the source, as in the configuration.

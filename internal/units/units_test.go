@@ -93,3 +93,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestFileMode(t *testing.T) {
+	for text, want := range map[string]FileMode{"0660": 0o660, "600": 0o600, "0": 0} {
+		var m FileMode
+		if err := m.UnmarshalText([]byte(text)); err != nil || m != want {
+			t.Errorf("%s: %v %v", text, m, err)
+		}
+	}
+	for _, text := range []string{"", "0888", "01777", "rw-rw----", "-1"} {
+		if err := new(FileMode).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+	if b, err := FileMode(0o60).MarshalText(); err != nil || string(b) != "0060" {
+		t.Errorf("%s %v", b, err)
+	}
+}

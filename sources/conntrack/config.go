@@ -52,6 +52,9 @@ func defaults() sources.Config {
 // Enabled says whether the configuration asks for the source.
 func (c *Config) Enabled() bool { return c.On }
 
+// CountsBy names the key that makes the source count: it always does.
+func (c *Config) CountsBy() string { return "enabled" }
+
 // Validate checks the parameters without touching anything.
 func (c *Config) Validate() error {
 	switch {
