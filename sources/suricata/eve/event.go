@@ -32,7 +32,9 @@ const (
 )
 
 // Event is one line. It is used again for the next one: whoever keeps a slice of it clones it. Strings may
-// be kept.
+// be kept. What is absent, of another type than expected or out of range is zero. Texts are cut at 1,024
+// bytes, the URL and the subject at 4,096, words such as a state at 128; lists end after 64 elements, those of
+// ALPN after 16 and of VLANs after 4. User names, passwords, messages and mail addresses are never read.
 type Event struct {
 	// Time is the timestamp in nanoseconds since 1970; 0 if it could not be read.
 	Time int64
@@ -75,8 +77,8 @@ type Event struct {
 	Alert Alert
 }
 
-// Flow is the flow object of flow, flow_start and netflow; of alert the parts that it has. Times are in
-// nanoseconds since 1970, 0 if absent; bytes are those of layer 2.
+// Flow is the flow object of flow and flow_start; of alert the parts that it has. Times are in nanoseconds
+// since 1970, 0 if absent; bytes are those of layer 2. A netflow event has none: its object is not read.
 type Flow struct {
 	Start, End                   int64
 	PktsToServer, PktsToClient   uint64
@@ -92,17 +94,21 @@ type TCP struct {
 	State string
 }
 
-// DNS is the dns object, whatever its version: version 1 with one answer an event becomes one of Answers.
+// DNS is the dns object, whatever its version, or the mdns object, or what an alert has of it. Types of
+// records are in capitals, also those of mdns, and HTTPS and SVCB instead of their numbers.
 type DNS struct {
 	// Version is 0 if absent.
 	Version int
 	// Type is query, request, answer or response.
-	Type  string
-	ID    uint64
+	Type string
+	ID   uint64
+	// Rcode is the response code by name: NOERROR, NXDOMAIN, ….
 	Rcode string
-	// Queries are the names asked with their types; of version 1 and 2 there is one.
+	// Queries are the names asked with their types; of version 2 there is one. So it is of version 1, but its
+	// answers are one event for each record, which becomes the one of Answers, and what was asked is unknown.
 	Queries []Query
-	// Answers are those of the answer section; Grouped are the values by type, without owner or TTL.
+	// Answers are those of the answer section, of mdns also the additional ones; of version 1 an authority
+	// cannot be told from an answer but by its type. Grouped are the values by type, without owner or TTL.
 	Answers []Answer
 	Grouped []Answer
 }
@@ -115,7 +121,7 @@ type Answer struct {
 	Owner, Type string
 	// TTL is in seconds.
 	TTL uint32
-	// Data is the rdata if it is a text.
+	// Data is the rdata if it is a text, of SRV the target.
 	Data string
 }
 

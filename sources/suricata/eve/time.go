@@ -37,7 +37,7 @@ func two(s []byte) int {
 
 // fraction reads the digits after the second, as nanoseconds, and returns what follows them.
 func fraction(s []byte) (int64, []byte) {
-	if len(s) < 2 || s[0] != '.' && s[0] != ',' {
+	if len(s) < 2 || s[0] != '.' && s[0] != ',' || s[1] < '0' || s[1] > '9' {
 		return 0, s
 	}
 	var v int64
