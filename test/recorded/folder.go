@@ -1,0 +1,129 @@
+package recorded
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Run is the content of a folder.
+type Run struct {
+	Name  string
+	News  []News
+	Flows []*Flow
+	// Events are what Suricata wrote, in that order.
+	Events []Event
+	dir    string
+}
+
+// Own is the folder that this tree always has.
+func Own(t testing.TB) *Run {
+	t.Helper()
+	return read(t, filepath.Join(root(t), "test", "recorded", "testdata", "live-8.0.8"))
+}
+
+// All are the folders beside the repository, or if there are none the own one.
+func All(t testing.TB) []*Run {
+	t.Helper()
+	dirs, err := filepath.Glob(filepath.Join(root(t), "..", "shared", "eve", "live-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(dirs) == 0 {
+		t.Log("no recordings beside the repository: only its own one is used")
+		return []*Run{Own(t)}
+	}
+	runs := make([]*Run, len(dirs))
+	for i, dir := range dirs {
+		runs[i] = read(t, dir)
+	}
+	return runs
+}
+
+// root is the folder of the module.
+func root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	t.Fatal("no go.mod above this folder")
+	return ""
+}
+
+func read(t testing.TB, dir string) *Run {
+	t.Helper()
+	r := &Run{Name: filepath.Base(dir), dir: dir}
+	if err := r.read(); err != nil {
+		t.Fatalf("%s: %v", dir, err)
+	}
+	return r
+}
+
+func (r *Run) read() error {
+	events, err := r.file("conntrack-events.txt")
+	if err != nil {
+		return err
+	}
+	if r.News, r.Flows, err = readEvents(bytes.NewReader(events)); err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	table, err := r.file("conntrack-table.txt")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if r.Flows, err = readTable(bytes.NewReader(table), r.Flows, r.News[len(r.News)-1].At); err != nil {
+		return fmt.Errorf("read table: %w", err)
+	}
+	eve, err := r.file("eve.json")
+	if err != nil {
+		return err
+	}
+	if r.Events, err = readEVE(eve); err != nil {
+		return fmt.Errorf("read eve.json: %w", err)
+	}
+	return nil
+}
+
+// Other gives what came over another transport, "stream.bin" or "dgram.bin"; nil if that was not recorded.
+func (r *Run) Other(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := r.file(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// Span is from the first to the last line of conntrack.
+func (r *Run) Span() (begin, end time.Time) { return r.News[0].At, r.News[len(r.News)-1].At }
+
+// file reads one file whole.
+func (r *Run) file(name string) ([]byte, error) {
+	f, err := os.Open(filepath.Join(r.dir, name+".gz"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	content, err := io.ReadAll(z)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return content, nil
+}
