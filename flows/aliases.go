@@ -92,6 +92,7 @@ func (t *Table) LearnAliases(m *messages.LearnAliases) {
 	for i := range m.Aliases {
 		t.learn(&m.Aliases[i])
 	}
+	t.aliases.flush(t)
 }
 
 func (t *Table) learn(a *messages.Alias) {
@@ -99,6 +100,7 @@ func (t *Table) learn(a *messages.Alias) {
 	if !a.Gone {
 		t.aliases.limit(t)
 		t.aliases.owner[hash] = owner
+		t.moveWaiting(&a.Key, hash, owner)
 	} else if t.aliases.owner[hash] == owner {
 		delete(t.aliases.owner, hash)
 	}
@@ -116,7 +118,7 @@ func (a *aliases) limit(t *Table) {
 	}
 }
 
-// elsewhere passes an update on to the flow whose alias its key is. Only sources that watch packets
+// elsewhere passes an update that counts on to the flow whose alias its key is. Only sources that watch packets
 // can know a flow under its alias; the kernel's own records are always under the first key.
 func (t *Table) elsewhere(b *messages.Batch, u *messages.Update) bool {
 	if u.Kind == messages.Absolute || u.Status != messages.Seen || u.Start != 0 {
@@ -132,22 +134,107 @@ func (t *Table) elsewhere(b *messages.Batch, u *messages.Update) bool {
 	}
 	v := *u
 	v.Hash = owner
-	if shard := ShardOf(owner, t.opt.Shards); t.opt.Shards > 1 && shard != t.opt.Shard {
-		t.forward(shard, b, &v)
+	if shard := t.shardOf(owner); shard != t.opt.Shard {
+		t.forward(shard, b.Source, &v, b.TagsOf(u))
 		return true
 	}
 	t.applyToAlias(b, &v)
 	return true
 }
 
-func (t *Table) forward(shard int, b *messages.Batch, u *messages.Update) {
+// shardOf is this shard's number if it is the only one.
+func (t *Table) shardOf(hash uint64) int {
+	if t.opt.Shards <= 1 {
+		return t.opt.Shard
+	}
+	return ShardOf(hash, t.opt.Shards)
+}
+
+// passOn passes tags on to the flow whose alias their key is; false if there is none, or if it is one that has
+// just given them back.
+func (t *Table) passOn(source string, u *messages.Update, tags []columns.Tag) bool {
+	owner, ok := t.aliases.owner[u.Hash]
+	if !ok || u.Flags&messages.Waited != 0 && u.Counters[0].Bytes == owner {
+		return false
+	}
+	v := *u
+	v.Hash = owner
+	t.passTo(source, &v, tags)
+	return true
+}
+
+// passTo passes tags on to the shard of the update's hash.
+func (t *Table) passTo(source string, u *messages.Update, tags []columns.Tag) {
+	if shard := t.shardOf(u.Hash); shard != t.opt.Shard {
+		t.forward(shard, source, u, tags)
+		return
+	}
+	t.tagAlias(source, u, tags)
+}
+
+// giveBack returns tags under an alias whose flow did not live when they were seen: they wait under the
+// alias for the next flow that has it.
+func (t *Table) giveBack(source string, u *messages.Update, tags []columns.Tag) {
+	t.stats.AliasMisses++
+	if len(tags) == 0 {
+		return
+	}
+	v := t.waitingUpdate(&u.Key, waitedOf(u))
+	v.Counters[0].Bytes, v.Hash = u.Hash, u.Key.Hash(t.opt.Seed)
+	if shard := t.shardOf(v.Hash); shard != t.opt.Shard {
+		t.forward(shard, source, &v, tags)
+		return
+	}
+	b := messages.Batch{Source: source}
+	b.Add(&v, nil, tags)
+	t.applyTags(&b, &b.Updates[0], t.source(source))
+}
+
+// waitingUpdate brings tags that have waited in a shard.
+func (t *Table) waitingUpdate(k *messages.Key, w waited) messages.Update {
+	u := messages.Update{Key: *k, Stop: w.first, Flags: messages.Waited}
+	u.Counters[1].Bytes = uint64(w.last) //nolint:gosec // Read by waitedOf.
+	return u
+}
+
+// moveWaiting passes tags that waited under an alias on to the flow that has it, now that it is known.
+func (t *Table) moveWaiting(alias *messages.Key, hash, owner uint64) {
+	for range maxWaiting {
+		n := t.waitingUnder(alias, hash)
+		if n == 0 {
+			return
+		}
+		e := t.arena.at(n)
+		u, tags := t.waitingUpdate(alias, e.waited()), t.tags.get(e.tags)
+		u.Hash = owner
+		source := t.sources[e.source].name
+		t.remove(n)
+		t.passTo(source, &u, tags)
+	}
+}
+
+// waitingUnder finds an entry that only tags have announced.
+func (t *Table) waitingUnder(k *messages.Key, hash uint64) uint32 {
+	q := t.index.probe(hash)
+	for n := q.next(); n != 0; n = q.next() {
+		if e := t.arena.at(n); e.key == *k && e.onlyTags() && e.tags != 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// onlyTags says whether nothing but tags has announced an entry.
+func (e *entry) onlyTags() bool { return e.is(flagAnnounced) && !e.is(flagBorn) && e.id == 0 }
+
+func (t *Table) forward(shard int, source string, u *messages.Update, tags []columns.Tag) {
 	m := t.aliases.forward[shard]
 	if m == nil {
 		m = messages.NewBatch()
-		m.Source = b.Source
+		m.Source = source
 		t.aliases.forward[shard] = m
 	}
-	m.Add(u, nil, b.TagsOf(u))
+	m.Add(u, nil, tags)
 	t.stats.Forwarded++
 	if m.Full() {
 		t.aliases.sendForward(t, shard)
@@ -165,15 +252,18 @@ func (t *Table) applyToAlias(b *messages.Batch, u *messages.Update) {
 	e := t.arena.at(n)
 	v := *u
 	v.Key = e.key
-	swapped := e.is(flagInitiatorB) == e.is(flagResponderAliasB) // A of the alias is B of the key.
+	swapped := e.aliasSwapped()
 	if swapped {
 		v.Counters[0], v.Counters[1] = v.Counters[1], v.Counters[0]
 	}
 	t.book(n, e, &v, false)
 	if tags := b.TagsOf(u); len(tags) > 0 {
-		e.tags = t.tags.merge(e.tags, turn(tags, swapped))
+		t.tag(n, e, turn(tags, swapped))
 	}
 }
+
+// aliasSwapped says whether A of the alias is B of the key.
+func (e *entry) aliasSwapped() bool { return e.is(flagInitiatorB) == e.is(flagResponderAliasB) }
 
 // turn puts endpoint tags on the other end if the ends of the alias are swapped against the key.
 func turn(tags []columns.Tag, swapped bool) []columns.Tag {
@@ -218,11 +308,12 @@ func (a *aliases) flush(t *Table) {
 
 func (a *aliases) sendLearn(t *Table, shard int) {
 	m := a.learn[shard]
+	delete(a.learn, shard)
 	switch {
 	case t.opt.Send(shard, m):
-		delete(a.learn, shard)
-	case len(m.Aliases) >= maxUntold:
-		delete(a.learn, shard)
+	case len(m.Aliases) < maxUntold:
+		a.learn[shard] = m
+	default:
 		t.stats.AliasesRefused += uint64(len(m.Aliases))
 	}
 }

@@ -17,7 +17,9 @@ func (t *Table) Close(c *messages.CloseSlice) *messages.SlicePart {
 		}
 		t.noteSnapshots(c.Snapshots)
 		t.closed = &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
+		t.closed.Amendments = t.takeAmendments()
 		t.open = c.Seq + 1
+		t.setBack = max(0, t.setBack-int64(c.Span.End.Sub(c.Span.Start)))
 		t.closed.Losses = t.news.losses(t.opt.Shard, c.Span)
 		t.sweep()
 		t.sweepFolded()
@@ -64,12 +66,17 @@ func (t *Table) takeRows() *messages.Rows {
 			continue
 		}
 		b.row(&f, t.tags.get(e.tags), e.localIsA(), e.totals(r))
+		if t.opt.Events {
+			b.rows.Flow = append(b.rows.Flow, t.identity(e))
+		}
 	}
 	t.closing = 0
 	out := b.finish(t.other)
 	for i := range uint32(t.rows.used) { //nolint:gosec // Rows are numbered in 32 bits.
 		if n := t.rows.at(i + 1).entry; n != 0 {
-			t.arena.at(n).row = 0
+			e := t.arena.at(n)
+			e.row = 0
+			e.told |= toldRow
 		}
 	}
 	t.rows.reset()
@@ -128,6 +135,7 @@ func (t *Table) sweep() {
 			ended++
 		case e.is(flagAnnounced):
 			if age > announcedSlices {
+				t.unclaimed(e)
 				t.remove(n)
 				t.stats.NeverSeen++
 				continue
@@ -158,6 +166,7 @@ func (t *Table) vanish(n uint32, e *entry) {
 		e.flags |= flagEndTold
 		t.rowOf(n, e).ended++
 	}
+	t.note(n, e, 0)
 }
 
 // shrink rebuilds the table in less memory once it uses little of what a burst has left behind.

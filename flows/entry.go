@@ -12,7 +12,8 @@ import (
 type entry struct {
 	key   messages.Key
 	start int64 // as in messages.Update
-	// last are the counters up to which everything is booked, of what A and what B sent.
+	// last are the counters up to which everything is booked, of what A and what B sent. Of an announced entry,
+	// which counts nothing, they hold when its tags were seen; see waited.
 	last [2]messages.Counter
 	id   uint32
 	row  uint32 // 1 + place among the open slice's rows; 0: nothing happened yet; of a free entry, the next free one
@@ -20,10 +21,12 @@ type entry struct {
 	// alias is the number of the alias record; 0: none.
 	alias uint32
 	// seen is the slice in which a snapshot or event told of the flow last, active the one in which it
-	// last moved a byte: the lower 16 bits of their numbers, to be compared with since.
+	// last moved a byte: the lower 16 bits of their numbers, to be compared with since. Once stopKnown is set,
+	// active holds when the flow stopped instead; see stopped.
 	seen, active uint16
 	flags        entryFlags
 	source       uint8 // number of the source that counts it
+	told         toldFlags
 }
 
 // entryFlags are the states of an incarnation.
@@ -55,6 +58,24 @@ const (
 	flagEndTold
 )
 
+// toldFlags say what others know of an incarnation already.
+type toldFlags uint8
+
+const (
+	// toldQueued: it waits in the queue of events.
+	toldQueued toldFlags = 1 << iota
+	// toldStart, toldEnd: computations know of the flow, and that it is over.
+	toldStart
+	toldEnd
+	// toldNot: what computations know of its tags or ends is not true any more.
+	toldNot
+	// toldRow: rows of it are in slices that were closed, amending: they are to be amended.
+	toldRow
+	amending
+	// stopKnown: active holds when it stopped.
+	stopKnown
+)
+
 const directionShift = 12 // The upper bits of the flags hold the direction.
 
 func (e *entry) is(f entryFlags) bool { return e.flags&f != 0 }
@@ -65,6 +86,17 @@ func (e *entry) direction() columns.Direction {
 
 func (e *entry) setDirection(d columns.Direction) {
 	e.flags = e.flags&(1<<directionShift-1) | entryFlags(d)<<directionShift
+}
+
+// over says whether the flow has ended, or vanished.
+func (e *entry) over() bool { return e.flags&(flagEnded|flagLimbo) != 0 }
+
+// moved is the slice in which it was last heard of as one that does something, as far as that is known.
+func (e *entry) moved() uint16 {
+	if e.told&stopKnown != 0 {
+		return e.seen
+	}
+	return e.active
 }
 
 // localIsA says whether what A sent goes up.

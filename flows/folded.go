@@ -39,6 +39,12 @@ func incarnationHash(keyHash uint64, start int64, id uint32) uint64 {
 	return max(x, 1)
 }
 
+// identity tells an incarnation apart from all others. Where starts are unknown, one that gets the id of an
+// earlier one has its identity too.
+func (t *Table) identity(e *entry) uint64 {
+	return incarnationHash(e.key.Hash(t.opt.Seed), e.start, e.id)
+}
+
 func (f *folded) find(hash uint64) uint32 {
 	q := f.index.probe(hash)
 	for n := q.next(); n != 0; n = q.next() {
@@ -213,7 +219,7 @@ func (t *Table) coldest() uint32 {
 		if !e.is(flagUsed) {
 			continue
 		}
-		age := since(uint16(t.open), e.active) * 2 //nolint:gosec // Wraps on purpose.
+		age := since(uint16(t.open), e.moved()) * 2 //nolint:gosec // Wraps on purpose.
 		if e.is(flagEnded) {
 			age++
 		}
@@ -230,10 +236,11 @@ func (t *Table) fold(n uint32) {
 	t.foldRow(e)
 	if !e.is(flagAnnounced) {
 		t.folded.put(foldedFlow{
-			hash: incarnationHash(e.key.Hash(t.opt.Seed), e.start, e.id),
+			hash: t.identity(e),
 			last: e.last, flags: e.flags, seen: e.seen, source: e.source,
 		})
 	}
+	t.unclaimed(e)
 	t.remove(n)
 	t.stats.FoldedTotal++
 }

@@ -21,14 +21,17 @@ import "weir/messages"
 
 // apply books one update.
 func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
-	n, newest := t.lookup(u)
+	if tagsOnly(u) {
+		t.applyTags(b, u, src)
+		return
+	}
+	n, _ := t.lookup(u)
 	if t.doubtful(b, u, n) {
 		return
 	}
-	if n == 0 && tagsOnly(u) {
-		n = newest
-	}
+	var w waited
 	if n != 0 {
+		w = t.arena.at(n).waited()
 		n = t.same(b, u, n)
 	}
 	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(b, u, src)) {
@@ -41,15 +44,20 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	stale := false
 	if n != 0 {
 		stale = outdated(b, t.arena.at(n).seen)
-		t.confirm(b, u, t.arena.at(n), src)
+		t.confirm(b, u, n, src)
 	} else if n = t.admit(b, u, src); n == 0 {
 		t.refuse(u, src)
 		return
+	} else {
+		w.fresh = true
 	}
 	e := t.arena.at(n)
 	t.book(n, e, u, stale)
+	if w.fresh && !e.is(flagAnnounced) {
+		t.join(n, e, u.Hash, w)
+	}
 	if tags := b.TagsOf(u); len(tags) > 0 {
-		e.tags = t.tags.merge(e.tags, tags)
+		t.tag(n, e, tags)
 	}
 }
 
@@ -94,7 +102,8 @@ func (t *Table) tooOld(b *messages.Batch) bool {
 
 // tagsOnly says whether an update says nothing of the life of a flow.
 func tagsOnly(u *messages.Update) bool {
-	return u.Kind == messages.NoCounters && u.Status == messages.Seen && u.Start == 0 && u.ID == 0
+	return u.Kind == messages.NoCounters && u.Status == messages.Seen &&
+		(u.Start == 0 && u.ID == 0 || u.Flags&messages.Derived != 0)
 }
 
 // same gives the entry n if the update is about its incarnation, with the account of the flow if that was
@@ -147,11 +156,17 @@ func (t *Table) book(n uint32, e *entry, u *messages.Update, stale bool) {
 		r.add(&moved)
 		r.started += one(started)
 		r.ended += one(ended)
-		e.active = uint16(t.open) //nolint:gosec // Wraps on purpose.
+		if e.told&stopKnown == 0 {
+			e.active = uint16(t.open) //nolint:gosec // Wraps on purpose.
+		}
 	}
 	account.settle(u)
 	if u.Status == messages.Ended {
 		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
+		t.keepStop(e, u.Stop)
+		if e.told&toldEnd == 0 {
+			t.note(n, e, 0)
+		}
 	}
 }
 

@@ -57,19 +57,56 @@ func (t *Table) rebuild() {
 			t.folded.put(f)
 		}
 	}
+	now := make([]uint32, old.arena.high+1) // By old number, the new ones.
 	for n := uint32(1); n <= old.arena.high; n++ {
 		if e := old.arena.at(n); e.is(flagUsed) && e.key != (messages.Key{}) {
-			t.adopt(&old, n, e)
+			now[n] = t.adopt(&old, n, e)
+		}
+	}
+	t.adoptQueue(&old, now)
+	t.adoptAmends(&old, now)
+}
+
+// adoptQueue takes the queue of events over, in its order.
+func (t *Table) adoptQueue(old *Table, now []uint32) {
+	t.queue.numbers, t.queue.waiting = nil, 0
+	for _, was := range old.queue.numbers {
+		if n := now[was]; n != 0 && old.arena.at(was).told&toldQueued != 0 {
+			t.note(n, t.arena.at(n), 0)
 		}
 	}
 }
 
-// adopt takes an entry over from an old table. What it points to is taken along if it is sound.
-func (t *Table) adopt(old *Table, was uint32, e *entry) {
+// adoptAmends takes over what is to be amended.
+func (t *Table) adoptAmends(old *Table, now []uint32) {
+	t.amends = nil
+	for _, a := range old.amends {
+		n := now[a.n]
+		if n == 0 || old.arena.at(a.n).told&amending == 0 || t.identity(t.arena.at(n)) != a.flow {
+			continue
+		}
+		t.arena.at(n).told |= amending
+		t.amends = append(t.amends, amendment{flow: a.flow, n: n, was: t.adoptTags(old, a.was)})
+	}
+}
+
+// adoptTags gives the set of tags that had a number in the old table; 0 if it is not sound.
+func (t *Table) adoptTags(old *Table, was uint32) uint32 {
+	if was == 0 || int(was) > len(old.tags.sets) || len(old.tags.get(was)) == 0 {
+		return 0
+	}
+	tags := old.tags.get(was)
+	return t.tags.intern(tags, setKey(tags))
+}
+
+// adopt takes an entry over from an old table and gives its number. What it points to is taken along if it is
+// sound.
+func (t *Table) adopt(old *Table, was uint32, e *entry) uint32 {
 	n := t.arena.take()
 	c := t.arena.at(n)
 	*c = *e
-	c.row, c.tags, c.alias = 0, 0, 0
+	c.row, c.tags, c.alias = 0, t.adoptTags(old, e.tags), 0
+	c.told &^= toldQueued | amending
 	if int(e.source) >= len(t.sources) {
 		c.source = 0
 	}
@@ -83,14 +120,11 @@ func (t *Table) adopt(old *Table, was uint32, e *entry) {
 	if e.alias != 0 && int(e.alias) <= len(old.aliases.keys) {
 		c.alias = t.aliases.put(old.aliases.key(e.alias))
 	}
-	if e.tags != 0 && int(e.tags) <= len(old.tags.sets) && len(old.tags.get(e.tags)) > 0 {
-		tags := old.tags.get(e.tags)
-		c.tags = t.tags.intern(tags, setKey(tags))
-	}
 	if e.row != 0 && int(e.row) <= old.rows.used && old.rows.at(e.row).entry == was {
 		c.row = t.rows.take(n)
 		r := t.rows.at(c.row)
 		*r = *old.rows.at(e.row)
 		r.entry = n
 	}
+	return n
 }

@@ -65,6 +65,7 @@ func (t *Table) Stats() Stats {
 	s.Folded = uint64(t.folded.used())                            //nolint:gosec // Never negative.
 	s.Aliases = uint64(len(t.aliases.keys) - len(t.aliases.free)) //nolint:gosec // Never negative.
 	s.TagsRefused = t.tags.refused
+	s.EventsPending = uint64(t.Pending()) //nolint:gosec // Never negative.
 	s.Bytes = t.bytes()
 	s.Budget = t.opt.Budget
 	return s
@@ -73,5 +74,6 @@ func (t *Table) Stats() Stats {
 // bytes is the memory that the table has taken.
 func (t *Table) bytes() int64 {
 	return t.arena.bytes() + t.index.bytes() + t.rows.bytes() + t.tags.memory +
-		int64(cap(t.aliases.keys))*40 + int64(len(t.aliases.owner))*32 + t.folded.bytes()
+		int64(cap(t.aliases.keys))*40 + int64(len(t.aliases.owner))*32 + t.folded.bytes() +
+		t.queue.bytes() + int64(cap(t.amends))*16
 }

@@ -61,6 +61,11 @@ type Table struct {
 	// closed is the part whose rows were taken and that was not handed over yet, or nil.
 	closed *messages.SlicePart
 
+	queue    newsQueue // of what computations are to be told
+	amends   []amendment
+	lastStop int64 // when the flow stopped whose end was told last; 0: unknown
+	setBack  int64 // by how much the clock was set back, less what has passed since, in nanoseconds
+
 	news  news // losses to tell with the next part
 	stats Stats
 }
@@ -112,6 +117,8 @@ func (t *Table) SetHome(h *Home) { t.home = h }
 // ClockSet tells that the kernel's clock was set. A flow that began after counting did keeps doing so.
 func (t *Table) ClockSet(m messages.ClockSet) {
 	t.since = min(t.since, t.since+int64(m.Delta))
+	t.setBack = max(0, t.setBack-int64(m.Delta))
+	t.forgetStops()
 }
 
 // Apply books a batch. It does not release it.
@@ -202,7 +209,7 @@ func (e *entry) sameIncarnation(u *messages.Update) bool {
 	case u.Start != 0 && e.start != 0:
 		return u.Start == e.start
 	case u.Start != 0:
-		return e.is(flagAnnounced) && (e.id == u.ID || e.id == 0)
+		return e.is(flagAnnounced) && (e.id == u.ID || e.id == 0) && !e.waitsForAnother(u)
 	case u.Kind == messages.NoCounters && u.ID == 0:
 		return !e.is(flagEnded)
 	default:
@@ -228,27 +235,44 @@ func (t *Table) admit(b *messages.Batch, u *messages.Update, src uint8) uint32 {
 	}
 	t.index.insert(u.Hash, n)
 	t.orient(e, u, b.AliasOf(u))
+	t.note(n, e, 0)
 	return n
 }
 
 // confirm takes over what an update tells of an entry that is there.
-func (t *Table) confirm(b *messages.Batch, u *messages.Update, e *entry, src uint8) {
+func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, src uint8) {
+	e := t.arena.at(n)
 	if !e.is(flagEnded) {
 		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
-		e.flags &^= flagLimbo
+		if e.is(flagLimbo) {
+			e.flags &^= flagLimbo
+			e.told &^= toldStart | toldEnd
+			t.note(n, e, 0)
+		}
 	}
 	if e.is(flagAnnounced) {
 		if e.id == 0 {
 			e.id = u.ID
 		}
+		if u.Status == messages.Started {
+			e.flags |= flagBorn
+		}
 		if u.Start != 0 || u.Kind != messages.NoCounters || u.Status == messages.Ended {
 			e.start, e.source = u.Start, src // Who announced it may never tell that it is gone.
+			e.last = [2]messages.Counter{}
 			e.flags &^= flagAnnounced
+			t.note(n, e, 0)
 		}
 	}
+	t.learnEnds(b, u, n, e)
+}
+
+// learnEnds takes over who opened the flow and its key behind NAT if that was not known.
+func (t *Table) learnEnds(b *messages.Batch, u *messages.Update, n uint32, e *entry) {
 	alias := b.AliasOf(u)
 	if alias != nil && e.alias == 0 || u.Flags&messages.Oriented != 0 && !e.is(flagOriented) {
 		t.orient(e, u, alias)
+		t.note(n, e, toldNot)
 	}
 }
 
@@ -291,6 +315,7 @@ func (t *Table) ends(e *entry) (initiator, responder messages.End) {
 // remove forgets an entry for good. Its row, if any, must be gone.
 func (t *Table) remove(n uint32) {
 	e := t.arena.at(n)
+	t.leave(e)
 	hash := e.key.Hash(t.opt.Seed)
 	t.index.remove(hash, n)
 	t.tags.release(e.tags)

@@ -50,10 +50,15 @@ func (s *tagSets) get(n uint32) []columns.Tag {
 	return s.sets[n-1].tags
 }
 
+// knows says whether the tags were merged into the set last and changed nothing.
+func (s *tagSets) knows(n uint32, tags []columns.Tag) bool {
+	return n != 0 && s.sets[n-1].from == &tags[0]
+}
+
 // merge gives the set that a flow with the set n has once it also carries the tags, at least one. A
 // value in a column that holds one replaces the one that was there.
 func (s *tagSets) merge(n uint32, tags []columns.Tag) uint32 {
-	if n != 0 && s.sets[n-1].from == &tags[0] {
+	if s.knows(n, tags) {
 		return n
 	}
 	have := s.get(n)
@@ -74,6 +79,13 @@ func (s *tagSets) merge(n uint32, tags []columns.Tag) uint32 {
 	now := s.intern(want, key)
 	s.release(n)
 	return now
+}
+
+// hold counts one more user of a set, who releases it.
+func (s *tagSets) hold(n uint32) {
+	if n != 0 {
+		s.sets[n-1].refs++
+	}
 }
 
 // put adds one tag, or counts it as refused.

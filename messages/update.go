@@ -113,6 +113,10 @@ const (
 	// Derived: a computation made the tags. They go to the incarnation with this very Start, or if it is 0 to
 	// the newest one; if there is none, they are dropped.
 	Derived
+	// Waited: a shard passes on tags that have waited in it, or gives back such as were passed on to it. They were
+	// seen from Stop on until Counters[1].Bytes, a time likewise; Counters[0].Bytes is the hash of the flow that
+	// was not theirs, or 0. Sources do not set it.
+	Waited
 )
 
 // Update is the news of one flow. It holds no pointers: what is larger lies in the batch.

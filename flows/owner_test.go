@@ -1,0 +1,271 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"weir/columns"
+	"weir/messages"
+)
+
+// reuse is a key that is used again and again, and a watcher that tags each use.
+type reuse struct {
+	rt   *rapid.T
+	b    *bench
+	now  time.Duration
+	uses []*use
+	late []lateTag
+	// sent counts tags that were applied.
+	sent uint64
+	slow []messages.Update // NEW events on their way
+}
+
+type use struct {
+	start, stop time.Duration // stop is 0 while it lives
+	id          uint32
+	told        uint64 // the slice in which the source told of it first; 0: not yet
+	over        uint64 // the slice in which its end was applied
+	up          uint64
+	tags        int
+}
+
+type lateTag struct {
+	of   *use
+	name string
+	seen time.Duration
+}
+
+func (r *reuse) last() *use {
+	if len(r.uses) == 0 {
+		return nil
+	}
+	return r.uses[len(r.uses)-1]
+}
+
+func (u *use) update() messages.Update {
+	m := flowOf(client, server, u.start, u.up, u.up)
+	m.ID = u.id
+	return m
+}
+
+// begin starts the next use of the key, perhaps at the very moment at which the last ended.
+func (r *reuse) begin() {
+	r.end()
+	if l := r.last(); l != nil && (l.stop == 0 || l.start == r.now) {
+		return
+	}
+	id := uint32(7)
+	if rapid.Bool().Draw(r.rt, "other id") {
+		id = uint32(len(r.uses)) + 8
+	}
+	r.uses = append(r.uses, &use{start: r.now, id: id})
+	switch rapid.IntRange(0, 2).Draw(r.rt, "announced") {
+	case 0:
+		r.b.events(announced(r.last().update()))
+	case 1:
+		r.slow = append(r.slow, announced(r.last().update()))
+	}
+}
+
+// end stops the use; its end is heard before anything of the next one.
+func (r *reuse) end() {
+	u := r.last()
+	if u == nil || u.stop != 0 || r.now == u.start {
+		return
+	}
+	u.stop = r.now
+	m := ended(u.update())
+	m.Stop = born.Add(u.stop).UnixNano()
+	r.b.events(m)
+	u.over = r.b.seq
+	u.told = max(u.told, 1)
+}
+
+// see makes a tag that is applied now or later.
+func (r *reuse) see() {
+	u := r.last()
+	if u == nil || u.stop != 0 || u.tags == maxValues {
+		return
+	}
+	u.tags++
+	r.late = append(r.late, lateTag{of: u, name: fmt.Sprintf("%d.%d", len(r.uses)-1, u.tags), seen: r.now})
+}
+
+// apply brings one of the tags that are on their way. If its flow is known it gets it at once, unless it was
+// seen so shortly before the end that only another flow could tell.
+func (r *reuse) apply() {
+	if len(r.late) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(r.late)-1).Draw(r.rt, "tag")
+	l := r.late[i]
+	r.late = slices.Delete(r.late, i, i+1)
+	forgotten := l.of.over != 0 && r.b.seq-l.of.over > graceSlices
+	if l.seen == l.of.stop || forgotten {
+		return // It may as well be of the next use, which may begin at that moment, or within the slack.
+	}
+	seen := born.Add(l.seen).UnixNano()
+	r.sent++
+	r.b.tagSeen(seen, textEnd.Tag(columns.EndA, l.name))
+	stop := born.Add(l.of.stop).UnixNano()
+	sure := l.of.stop == 0 || seen>>stopShift != stop>>stopShift
+	known := l.of.told != 0 && (l.of.over == 0 || r.b.seq-l.of.over <= graceSlices)
+	if known && sure && !slices.Contains(r.tagsOf(l.of), l.name) {
+		r.rt.Fatalf("tag %s, seen %v, is not at its flow", l.name, l.seen)
+	}
+}
+
+// dump tells of the use that lives.
+func (r *reuse) dump() {
+	if u := r.last(); u != nil && u.stop == 0 {
+		u.up += 100
+		r.b.snapshot(u.update())
+		u.told = max(u.told, 1)
+	}
+}
+
+func (r *reuse) tagsOf(u *use) (names []string) {
+	start := born.Add(u.start).UnixNano()
+	for n := uint32(1); n <= r.b.tab.arena.high; n++ {
+		if e := r.b.tab.arena.at(n); e.is(flagUsed) && e.start == start {
+			for _, tag := range r.b.tab.tags.get(e.tags) {
+				names = append(names, string(tag.Value))
+			}
+		}
+	}
+	return names
+}
+
+// tagSeen applies tags to the flow from client to server that were seen at a time.
+func (b *bench) tagSeen(seen int64, tags ...columns.Tag) {
+	k, _ := messages.MakeKey(6, 0, end(client), end(server))
+	u := messages.Update{Key: k, Hash: k.Hash(seed), Stop: seen}
+	m := messages.NewBatch()
+	m.Source = "watcher"
+	m.Add(&u, nil, tags)
+	b.tab.Apply(m)
+}
+
+// However often a key is used again, within seconds, and however early or late tags come: each ends at the flow
+// that it was seen of, or is counted as dropped.
+func TestEveryTagAtItsOwner(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := &reuse{rt: rt, b: newBench(t, func(o *Options) { o.Events = true }), now: time.Second}
+		owner := map[string]int64{}
+		heard := func() {
+			for _, e := range r.b.tab.TakeEvents(1 << 20) {
+				for _, tag := range e.Tags {
+					owner[string(tag.Value)] = e.Start
+				}
+			}
+		}
+		for range rapid.IntRange(1, 80).Draw(rt, "steps") {
+			r.now += time.Duration(rapid.SampledFrom([]int{0, 1, 20, 70, 500, 3000}).Draw(rt, "ms")) * time.Millisecond
+			switch rapid.SampledFrom([]string{
+				"begin", "end", "see", "see", "apply", "apply", "dump", "new", "close", "rescue", "hear",
+			}).Draw(rt, "step") {
+			case "begin":
+				r.begin()
+			case "end":
+				r.end()
+			case "see":
+				r.see()
+			case "apply":
+				r.apply()
+			case "dump":
+				r.dump()
+			case "new":
+				r.b.events(r.slow...)
+				r.slow = r.slow[:0]
+			case "close":
+				r.dump()
+				heard()
+				r.b.closeWith()
+			case "rescue":
+				r.b.tab = r.b.tab.Rescue(nil)
+			case "hear":
+				heard()
+			}
+		}
+		for range announcedSlices + 2 {
+			heard()
+			r.b.closeWith()
+		}
+		heard()
+		for name, start := range owner {
+			var use, tag int
+			if _, err := fmt.Sscanf(name, "%d.%d", &use, &tag); err != nil {
+				rt.Fatal(err)
+			}
+			if want := born.Add(r.uses[use].start).UnixNano(); start != want {
+				rt.Fatalf("tag %s is at the flow that began %v after its own", name, time.Duration(start-want))
+			}
+		}
+		s := r.b.tab.Stats()
+		if got := uint64(len(owner)) + s.TagsUnclaimed; got != r.sent {
+			rt.Fatalf("%d tags at their flows and %d unclaimed of %d", len(owner), s.TagsUnclaimed, r.sent)
+		}
+	})
+}
+
+// Tags that come before the source tells of their flow wait for it, whichever record comes first.
+func TestTagsWaitForTheirFlow(t *testing.T) {
+	for name, first := range map[string]func(messages.Update) messages.Update{
+		"dump": func(u messages.Update) messages.Update { return u },
+		"end": func(u messages.Update) messages.Update {
+			u = ended(u)
+			u.Stop = u.Start + int64(8*time.Second)
+			return u
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			old := ended(flowOf(client, server, time.Second, 10, 20))
+			old.Stop = old.Start + int64(3*time.Second)
+			b.events(old)
+			b.tagSeen(born.Add(2*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "old"))
+			b.tagSeen(born.Add(6*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "new"))
+			b.close()
+			b.snapshot(first(flowOf(client, server, 5*time.Second, 10, 20)))
+			p := b.close()
+			if got := cell(t, p, "local.flows_test.end"); got != "new" {
+				t.Errorf("the new flow has %q", got)
+			}
+			if s := b.tab.Stats(); s.TagsUnclaimed != 0 || s.Announced != 0 {
+				t.Errorf("%d tags unclaimed, %d flows announced", s.TagsUnclaimed, s.Announced)
+			}
+		})
+	}
+}
+
+// After the clock was set back, flows seem to have begun after what is seen of them.
+func TestTagsAfterTheClockWasSetBack(t *testing.T) {
+	b := newBench(t, nil)
+	b.snapshot(flowOf(client, server, time.Hour, 10, 20))
+	b.tab.ClockSet(messages.ClockSet{Delta: -time.Hour})
+	b.tagSeen(born.Add(20*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "late"))
+	if got := cell(t, b.close(), "local.flows_test.end"); got != "late" {
+		t.Errorf("the flow has %q", got)
+	}
+}
+
+// A key cannot gather announced entries without bound.
+func TestWaitingTagsAreBounded(t *testing.T) {
+	b := newBench(t, nil)
+	for i := range 20 {
+		at := time.Duration(10*i) * time.Second
+		u := ended(flowOf(client, server, at+5*time.Second, 10, 20))
+		u.Stop = u.Start
+		b.events(u)
+		b.tagSeen(born.Add(at+8*time.Second).UnixNano(), textEnd.Tag(columns.EndA, strings.Repeat("x", i+1)))
+	}
+	b.close()
+	if s := b.tab.Stats(); s.Announced != maxWaiting || s.TagsUnclaimed != 20-maxWaiting {
+		t.Errorf("%d announced, %d tags unclaimed", s.Announced, s.TagsUnclaimed)
+	}
+}
