@@ -13,6 +13,7 @@ import (
 const (
 	drainSources = joinRestart + joinStop + 2*deliverWait + time.Second // A restart may be under way.
 	drainShards  = 5 * time.Second
+	drainSettled = 3 * time.Second // Computations have to write what they keep.
 	drainTiers   = 10 * time.Second
 	drainRoot    = 2 * time.Second
 	drainRest    = time.Second
@@ -21,8 +22,8 @@ const (
 )
 
 // Drain ends everything in order, so that nothing that a source has posted is lost: the pull sources are
-// asked once more; the sources end and what they hold is posted; the open slice is closed; then shards,
-// tiers and the root stop. A phase that misses its deadline is told in the error and the next one begins.
+// asked once more; the sources end and what they hold is posted; the open slice is closed; the computations
+// save what they keep; then shards, tiers and the root stop. A phase that misses its deadline is told in the error and the next one begins.
 // When ctx is done, no phase waits any more.
 func (s *System) Drain(ctx context.Context) error {
 	s.drainOnce.Do(func() { s.drainErr = s.drain(ctx) })
@@ -44,6 +45,7 @@ func (s *System) drain(ctx context.Context) error {
 		{"sources", func() error { return s.stopSources(ctx) }},
 		{"last slice", func() error { return s.order(ctx, lastSlice, round) }},
 		{"slicer", func() error { return s.stopAll(ctx, drainMargin, s.slicer.cell) }},
+		{"computations", func() error { return s.stopComputations(ctx) }},
 		{"shards", func() error { return s.stopShards(ctx) }},
 		{"tiers", func() error { return s.poisonAll(ctx, drainTiers, s.tier.cell) }},
 		{"root", func() error { return s.stopRoot(ctx) }},
@@ -96,6 +98,17 @@ func (s *System) stopSources(ctx context.Context) error {
 		cells[i] = src.cell
 	}
 	return s.stopAll(ctx, drainSources, cells...)
+}
+
+// stopComputations stops all at once, since the last slice is closed and what they would still say is of no use.
+// Nothing waits for shards any more.
+func (s *System) stopComputations(ctx context.Context) error {
+	cells := make([]*cell, len(s.computations))
+	for i, c := range s.computations {
+		c.end()
+		cells[i] = c.cell
+	}
+	return s.stopAll(ctx, drainSettled, cells...)
 }
 
 // stopShards lets the shards work off what waits for them. What then is left is told.

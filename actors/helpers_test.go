@@ -211,6 +211,10 @@ func (t *fakeTable) Stats() flows.Stats {
 	return flows.Stats{Live: uint64(t.batches)}
 }
 
+func (*fakeTable) TakeEvents(int) []messages.Event { return nil }
+func (*fakeTable) Pending() int                    { return 0 }
+func (*fakeTable) Retell()                         {}
+
 func (t *fakeTable) rescue(b *messages.Batch) table {
 	if t.onRescue != nil {
 		t.onRescue(b)

@@ -77,6 +77,18 @@ func protect(where string, f func()) (err error) {
 	return nil
 }
 
+// guarded runs f and turns a panic into an error, too.
+func guarded(where string, f func() error) (err error) {
+	crash := protect(where, func() { err = f() })
+	if crash != nil {
+		return crash
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", where, err)
+	}
+	return nil
+}
+
 // crew is the goroutines of one incarnation of an actor. The first that fails ends all the others.
 type crew struct {
 	ctx    context.Context //nolint:containedctx // Its life is the crew's life.

@@ -20,6 +20,7 @@ type table interface {
 	ClockSet(m messages.ClockSet)
 	SetHome(h *flows.Home)
 	Stats() flows.Stats
+	events
 	// rescue makes a sound table of one that has panicked while it applied b, or did something else if
 	// b is nil.
 	rescue(b *messages.Batch) table
@@ -44,6 +45,8 @@ type shardSeat struct {
 	losses *lossBook
 	// slicer and tier take the shard's answers.
 	slicer, tier func(m any)
+	// herald tells the computations; nil if there are none. Only the actor's turn touches it.
+	herald *herald
 
 	// Only the actor's turn touches these.
 	table  table
@@ -53,9 +56,10 @@ type shardSeat struct {
 	dirty  bool            // something was applied since
 	failed bool            // the table has panicked and was not rescued yet
 
-	asked atomic.Bool // a reportStats is on its way
-	mu    sync.Mutex
-	stats flows.Stats // the last known
+	asked     atomic.Bool // a reportStats is on its way
+	retelling atomic.Bool // a retell is on its way
+	mu        sync.Mutex
+	stats     flows.Stats // the last known
 }
 
 // setHome and reportStats are for shards.
@@ -66,9 +70,10 @@ type (
 
 // shard is the actor that owns a part of the live flows.
 //
-// Receives Batch and LearnAliases, which cost a credit, FlushEvents, CloseSlice, ClockSet, setHome and
-// reportStats. Sends EventsFlushed to the slicer, SlicePart to the memory tier, and through its table
-// LearnAliases and Batch to other shards. Owns the batches it receives; the table belongs to the seat.
+// Receives Batch and LearnAliases, which cost a credit, FlushEvents, CloseSlice, ClockSet, setHome,
+// reportStats, handOver and retell. Sends EventsFlushed to the slicer, SlicePart to the memory tier, Events,
+// missedNews and settleAgain to the computations, and through its table LearnAliases and Batch to other
+// shards. Owns the batches it receives; the table belongs to the seat.
 type shard struct{ seat *shardSeat }
 
 func (a shard) start(actor.Context) {
@@ -85,7 +90,7 @@ func (a shard) receive(_ actor.Context, m any) {
 	case *messages.LearnAliases:
 		s.table.LearnAliases(m)
 	case *messages.FlushEvents:
-		s.slicer(&messages.EventsFlushed{Seq: m.Seq, Shard: s.index})
+		s.flush(m)
 	case *messages.CloseSlice:
 		s.close(m)
 	case *messages.ClockSet:
@@ -94,16 +99,39 @@ func (a shard) receive(_ actor.Context, m any) {
 		s.table.SetHome(m.home)
 	case *reportStats:
 		s.report(m)
+	case *handOver:
+		s.herald.work(s.table)
+	case *retell:
+		s.retelling.Store(false)
+		s.table.Retell()
+		s.herald.work(s.table)
 	}
 }
 
 func (s *shardSeat) apply(b *messages.Batch) {
-	s.dirty = true
+	s.dirty = s.dirty || counts(b)
 	s.batch = b
 	s.table.Apply(b)
 	s.batch = nil
 	s.settled() // Whoever gets the batch next may write into it.
+	if s.herald != nil {
+		s.herald.heard(b, s.table)
+	}
 	b.Release()
+}
+
+// counts says whether a batch can change what a slice sums. All that a computation sends is tags, to rows that are
+// there for another reason.
+func counts(b *messages.Batch) bool {
+	return len(b.Updates) > 0 && b.Updates[0].Flags&messages.Derived == 0
+}
+
+// flush hands the computations what they can take; nobody waits for them here.
+func (s *shardSeat) flush(m *messages.FlushEvents) {
+	if s.herald != nil {
+		s.herald.flush(s.table)
+	}
+	s.slicer(&messages.EventsFlushed{Seq: m.Seq, Rank: m.Rank, Shard: s.index})
 }
 
 // close closes a slice once, however often it is asked to.
@@ -135,12 +163,14 @@ func (s *shardSeat) mend() {
 	}
 	err := s.rescue(b)
 	if err == nil {
+		s.tellAgain()
 		return
 	}
 	s.log.Error().Err(err).Msg("the rest of a batch is lost")
 	if b != nil {
 		s.lose(uint64(len(b.Updates)), "updates could not be applied; see the log", s.clock.Now())
 		if err = s.rescue(nil); err == nil {
+			s.tellAgain()
 			return
 		}
 	}
@@ -148,6 +178,19 @@ func (s *shardSeat) mend() {
 	now := s.clock.Now()
 	s.lose(0, "the flow table was lost; what live flows moved since the last slice is missing", s.began)
 	s.table, s.began = s.make(now), now
+	if s.herald != nil {
+		s.herald.lost(s.table)
+	}
+}
+
+// tellAgain tells the computations of all flows of a table that was rescued: events may have gone with the old one.
+func (s *shardSeat) tellAgain() {
+	if s.herald == nil {
+		return
+	}
+	if err := protect("retell", s.table.Retell); err != nil {
+		s.log.Error().Err(err).Msg("the computations are not told of all flows again")
+	}
 }
 
 func (s *shardSeat) rescue(b *messages.Batch) error {

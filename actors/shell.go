@@ -57,13 +57,15 @@ func newCell(name string, b *board, disturb func(string, any)) *cell {
 	}
 }
 
-// The names of actors. There is one more for each tier, shard and source.
+// The names of actors. There is one more for each tier, shard, source and computation.
 const (
 	rootName   = "root"
 	slicerName = "slicer"
 )
 
 func sourceName(name string) string { return "source/" + name }
+
+func computationName(name string) string { return "computation/" + name }
 
 func tierName(name string) string { return "tier/" + name }
 

@@ -18,7 +18,10 @@ type ports interface {
 	pullers() []string
 	snapshot(source string, req messages.SnapshotRequest, patience time.Duration)
 	flush(shard int, m *messages.FlushEvents)
-	settle(computation string, m *messages.Settle)
+	// settle says false if the computation cannot be asked: it does not run, or is not done with the last slice.
+	settle(computation string, m *messages.Settle, patience time.Duration) bool
+	// untagged tells that a computation is missing from a slice.
+	untagged(computation string)
 	closeSlice(shard int, m *messages.CloseSlice)
 	seal(m *messages.SealSlice)
 	// losses hands out what was lost since it was last asked, and whether a source is down.
@@ -110,10 +113,14 @@ const (
 )
 
 // share is the part of the deadline at which each phase ends at the latest, in percent. A snapshot may take
-// seconds, the rest is quick.
+// seconds, the rest is quick. Where there are computations, the time between the snapshots and the end of settling is
+// divided among the ranks, of which each first needs the shards to flush.
 //
 //nolint:gochecknoglobals // A constant table.
 var share = [...]int{snapshotting: 80, flushing: 90, settling: 95, sealing: 100}
+
+// flushShare is the part of a rank's time in which the shards must have flushed, in percent.
+const flushShare = 33
 
 func newSlicer(o slicerOptions, out ports, now reading) *slicer {
 	s := &slicer{slicerOptions: o, out: out, seq: 1, clock: now, unset: !now.credible()}
@@ -237,11 +244,17 @@ func (s *slicer) begin(o order, now reading) {
 
 // until is when the phase at work ends, counted from the begin of the round.
 func (s *slicer) until(r *round) time.Duration {
-	percent := share[r.phase]
-	if r.phase == settling { // The ranks share what is left.
-		percent = share[flushing] + (percent-share[flushing])*(r.rank+1)/len(s.ranks)
+	part := func(percent int) time.Duration { return s.deadline / 100 * time.Duration(percent) }
+	if len(s.ranks) == 0 || r.phase != flushing && r.phase != settling {
+		return part(share[r.phase])
 	}
-	return s.deadline / 100 * time.Duration(percent)
+	first := part(share[snapshotting])
+	each := (part(share[settling]) - first) / time.Duration(len(s.ranks))
+	begin := first + each*time.Duration(r.rank)
+	if r.phase == flushing {
+		return begin + each*flushShare/100
+	}
+	return begin + each
 }
 
 func (s *slicer) overdue(now reading) bool { return now.mono-s.round.began.mono >= s.until(s.round) }
@@ -261,8 +274,8 @@ func (s *slicer) advance(now reading) {
 	case r.phase == snapshotting:
 		s.enter(flushing, now)
 	case r.phase == settling && r.rank+1 < len(s.ranks):
-		r.rank++
-		s.enter(settling, now)
+		r.rank++ // What the last rank said is to be seen by this one.
+		s.enter(flushing, now)
 	case r.phase == flushing && len(s.ranks) > 0:
 		s.enter(settling, now)
 	default:
@@ -274,6 +287,12 @@ func (s *slicer) advance(now reading) {
 func (s *slicer) giveUp(now reading, after time.Duration) {
 	r := s.round
 	for _, name := range r.waiting {
+		if r.phase == settling {
+			s.stats.Late++
+			s.untagged(name, fmt.Sprintf("%s had not settled after %s; tags may be missing", name,
+				after.Round(time.Millisecond)), now)
+			continue
+		}
 		s.late(name, fmt.Sprintf("%s did not answer within %s; its data are in a later slice", name,
 			after.Round(time.Millisecond)), now)
 	}
@@ -289,14 +308,27 @@ func (s *slicer) late(name, detail string, now reading) {
 		s.note(messages.Loss{Source: name, Kind: messages.LossLate, Span: r.span, Detail: detail})
 		return
 	}
-	told := func(l messages.Loss) bool { return l.Source == name && l.Kind == messages.LossLate }
-	if !slices.ContainsFunc(r.losses, told) {
-		span := r.span
-		if now.wall.After(span.End) {
-			span.End = now.wall
-		}
-		r.losses = append(r.losses, messages.Loss{Source: name, Kind: messages.LossLate, Span: span, Detail: detail})
+	r.lose(name, messages.LossLate, detail, now)
+}
+
+// untagged notes that a computation is missing from the round. The slice is complete without it: nothing of what it
+// counts is missing.
+func (s *slicer) untagged(name, detail string, now reading) {
+	s.round.lose(name, messages.LossUntagged, detail, now)
+	s.out.untagged(name)
+}
+
+// lose tells a loss of the slice, once for each who is missing.
+func (r *round) lose(name string, kind messages.LossKind, detail string, now reading) {
+	told := func(l messages.Loss) bool { return l.Source == name && l.Kind == kind }
+	if slices.ContainsFunc(r.losses, told) {
+		return
 	}
+	span := r.span
+	if now.wall.After(span.End) {
+		span.End = now.wall
+	}
+	r.losses = append(r.losses, messages.Loss{Source: name, Kind: kind, Span: span, Detail: detail})
 }
 
 // enter begins a phase: it asks everybody and notes who has to answer.
@@ -314,16 +346,27 @@ func (s *slicer) enter(p phase, now reading) {
 	case flushing:
 		for i := range s.shards {
 			r.waiting = append(r.waiting, shardName(i))
-			s.out.flush(i, &messages.FlushEvents{Seq: r.seq})
+			s.out.flush(i, &messages.FlushEvents{Seq: r.seq, Rank: r.rank})
 		}
 	case settling:
-		r.waiting = slices.Clone(s.ranks[r.rank])
-		for _, name := range s.ranks[r.rank] {
-			s.out.settle(name, &messages.Settle{Seq: r.seq, Rank: r.rank})
-		}
+		s.askToSettle(now)
 	case sealing:
 		s.turn(now)
 		s.sendClose()
+	}
+}
+
+// askToSettle asks the computations of a rank.
+func (s *slicer) askToSettle(now reading) {
+	r := s.round
+	patience := max(0, r.began.mono+s.until(r)-now.mono)
+	r.waiting = nil
+	for _, name := range s.ranks[r.rank] {
+		if s.out.settle(name, &messages.Settle{Seq: r.seq, Rank: r.rank}, patience) {
+			r.waiting = append(r.waiting, name)
+		} else {
+			s.untagged(name, name+" does not run or is still busy with an earlier slice; tags may be missing", now)
+		}
 	}
 }
 
@@ -404,7 +447,7 @@ func (s *slicer) snapshotTaken(m *messages.SnapshotTaken, now reading) {
 // eventsFlushed takes the answer of a shard.
 func (s *slicer) eventsFlushed(m *messages.EventsFlushed, now reading) {
 	r := s.round
-	if r == nil || r.phase != flushing || r.seq != m.Seq || !s.answered(shardName(m.Shard)) {
+	if r == nil || r.phase != flushing || r.seq != m.Seq || r.rank != m.Rank || !s.answered(shardName(m.Shard)) {
 		s.stats.LateAnswers++
 		return
 	}

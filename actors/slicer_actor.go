@@ -16,9 +16,11 @@ type slicerSeat struct {
 	clock   Clock
 	sources []*sourceSeat
 	shards  []*shardSeat
-	tier    *cell
-	book    *lossBook
-	send    func(to *cell, m any)
+	// computations are by their names.
+	computations map[string]*computationSeat
+	tier         *cell
+	book         *lossBook
+	send         func(to *cell, m any)
 
 	// Only the actor's turn touches these.
 	waiting map[order]chan<- struct{} // who waits for an order
@@ -43,8 +45,8 @@ type (
 // slicerActor closes slices.
 //
 // Receives tickSlicer from its timer, giveOrder from a drain, SnapshotTaken, EventsFlushed, Settled and
-// sliceDone. Sends takeSnapshot to sources, FlushEvents, CloseSlice and ClockSet to shards, SealSlice and
-// relabelSlices to the memory tier. Owns nothing: the state machine belongs to the seat.
+// sliceDone. Sends takeSnapshot to sources, FlushEvents, CloseSlice and ClockSet to shards, settleBy to
+// computations, SealSlice and relabelSlices to the memory tier. Owns nothing: the state machine belongs to the seat.
 type slicerActor struct{ seat *slicerSeat }
 
 func (a slicerActor) start(actor.Context) {
@@ -149,8 +151,21 @@ func (s *slicerSeat) command(shard int, m any) {
 	}
 }
 
-// settle has nobody to tell as long as there are no computations: the ranks are empty.
-func (*slicerSeat) settle(string, *messages.Settle) {}
+// settle asks a computation that runs and has answered for all slices before.
+func (s *slicerSeat) settle(name string, m *messages.Settle, patience time.Duration) bool {
+	c := s.computations[name]
+	if c == nil || !c.ready.Load() || !c.asked.CompareAndSwap(0, m.Seq) {
+		return false
+	}
+	s.send(c.cell, &settleBy{Settle: m, patience: patience})
+	return true
+}
+
+func (s *slicerSeat) untagged(name string) {
+	if c := s.computations[name]; c != nil {
+		c.counts.late.Add(1)
+	}
+}
 
 func (s *slicerSeat) closeSlice(shard int, m *messages.CloseSlice) { s.command(shard, m) }
 

@@ -19,6 +19,7 @@ type rig struct {
 	m     *slicer
 	now   reading
 	ready []string
+	busy  []string // computations that cannot be asked
 	lost  []messages.Loss
 	down  bool
 
@@ -52,11 +53,19 @@ func (r *rig) snapshot(source string, req messages.SnapshotRequest, _ time.Durat
 }
 
 func (r *rig) flush(shard int, _ *messages.FlushEvents) { r.say("flush %d", shard) }
-func (r *rig) settle(name string, _ *messages.Settle)   { r.say("settle %s", name) }
+func (r *rig) untagged(name string)                     { r.say("untagged %s", name) }
 func (r *rig) relabel(m *relabelSlices)                 { r.relabels = append(r.relabels, *m); r.say("relabel") }
 func (r *rig) done(o order)                             { r.orders = append(r.orders, o) }
 func (r *rig) clockSet(m messages.ClockSet)             { r.sets = append(r.sets, m); r.say("clock") }
 func (r *rig) losses(time.Time) ([]messages.Loss, bool) { l := r.lost; r.lost = nil; return l, r.down }
+func (r *rig) settle(name string, _ *messages.Settle, _ time.Duration) bool {
+	if slices.Contains(r.busy, name) {
+		return false
+	}
+	r.say("settle %s", name)
+	return true
+}
+
 func (r *rig) closeSlice(_ int, m *messages.CloseSlice) {
 	r.closes = append(r.closes, m)
 	r.say("close")
@@ -86,7 +95,7 @@ func (r *rig) serve() {
 		switch {
 		case c.phase == flushing && len(c.waiting) > 0:
 			for i := range r.m.shards {
-				r.m.eventsFlushed(&messages.EventsFlushed{Seq: c.seq, Shard: i}, r.now)
+				r.m.eventsFlushed(&messages.EventsFlushed{Seq: c.seq, Rank: c.rank, Shard: i}, r.now)
 			}
 		case c.phase == sealing && len(c.waiting) > 0 && !r.tierStuck:
 			r.published(c.seq)
@@ -150,6 +159,12 @@ func TestRoundGoesThroughItsPhases(t *testing.T) {
 	check()
 	r.m.settled(&messages.Settled{Seq: 1, Computation: "b"}, r.now)
 	r.m.settled(&messages.Settled{Seq: 1, Computation: "a"}, r.now)
+	want = append(want, "flush 0", "flush 1") // So that c sees what a and b have said.
+	check()
+	r.m.eventsFlushed(&messages.EventsFlushed{Seq: 1, Rank: 0, Shard: 0}, r.now) // Of the rank before, twice.
+	r.m.eventsFlushed(&messages.EventsFlushed{Seq: 1, Rank: 0, Shard: 1}, r.now)
+	check()
+	r.serve()
 	want = append(want, "settle c")
 	check()
 	r.m.settled(&messages.Settled{Seq: 1, Computation: "c"}, r.now)
@@ -251,6 +266,58 @@ func TestEveryPhaseHasADeadline(t *testing.T) {
 	}
 }
 
+// Nothing of what a slice counts is missing if a computation is.
+func TestLateComputationLeavesTheSliceComplete(t *testing.T) {
+	r := newRig(t, noon, slicerOptions{ranks: [][]string{{"slow", "fast"}, {"gone"}, {"last"}}})
+	r.busy = []string{"gone"}
+	r.pass(testSlice)
+	r.m.settled(&messages.Settled{Seq: 1, Computation: "fast"}, r.now)
+	r.pass(2 * time.Second)
+	if len(r.seals) != 0 {
+		t.Fatal("does not wait for a computation")
+	}
+	r.pass(2400 * time.Millisecond) // The first rank has until 80 % and a third of the rest.
+	want := []string{
+		"flush 0", "flush 1", "settle slow", "settle fast", "untagged slow", "flush 0", "flush 1", "untagged gone",
+		"flush 0", "flush 1", "settle last",
+	}
+	if !slices.Equal(r.log, want) {
+		t.Errorf("did %v", r.log)
+	}
+	r.m.settled(&messages.Settled{Seq: 1, Computation: "last"}, r.now)
+	r.serve()
+	s := r.sealed()
+	if len(s) != 1 || !s[0].Complete || len(s[0].Losses) != 2 {
+		t.Fatalf("seals %+v", s)
+	}
+	for i, name := range []string{"slow", "gone"} {
+		if l := s[0].Losses[i]; l.Source != name || l.Kind != messages.LossUntagged || l.Count != 0 {
+			t.Errorf("loss %+v", l)
+		}
+	}
+	r.m.settled(&messages.Settled{Seq: 1, Computation: "slow"}, r.now)
+	if st := r.m.status(); st.Late != 1 || st.LateAnswers != 1 || st.Incomplete != 0 {
+		t.Errorf("status %+v", st)
+	}
+}
+
+func TestDeadlinesOfRanksGrow(t *testing.T) {
+	r := newRig(t, noon, slicerOptions{ranks: [][]string{{"a"}, {"b"}}})
+	var last time.Duration
+	for rank := range 2 {
+		for _, p := range []phase{flushing, settling} {
+			now := r.m.until(&round{phase: p, rank: rank})
+			if now <= last || now > testSlice/2*95/100 {
+				t.Errorf("rank %d, phase %d ends after %v", rank, p, now)
+			}
+			last = now
+		}
+	}
+	if last != testSlice/2*95/100 {
+		t.Errorf("the last rank has until %v", last)
+	}
+}
+
 func TestDownSourcesAndLossesAreTold(t *testing.T) {
 	r := newRig(t, noon, slicerOptions{})
 	r.lost, r.down = []messages.Loss{{Source: "x", Kind: messages.LossOverrun}}, true
@@ -324,7 +391,7 @@ func TestResumeEndsTheRound(t *testing.T) {
 		r.m.resume(r.now)
 		r.tierStuck, r.ready = false, nil
 		r.serve()
-		if s := r.sealed(); len(s) != 1 || s[0].Seq != 1 || s[0].Complete != (phase == sealing) {
+		if s := r.sealed(); len(s) != 1 || s[0].Seq != 1 || s[0].Complete != (phase >= settling) {
 			t.Errorf("after phase %d: %+v", phase, s)
 		}
 		r.m.resume(r.now)
@@ -333,6 +400,9 @@ func TestResumeEndsTheRound(t *testing.T) {
 		s := r.sealed()
 		if len(s) != 2 || s[1].Seq != 2 || !s[1].Complete {
 			t.Errorf("the slice after: %+v", s)
+		}
+		if phase == settling && !slices.Equal(kinds(s[0].Losses), []messages.LossKind{messages.LossUntagged}) {
+			t.Errorf("losses %+v", s[0].Losses)
 		}
 		if clock := len(s[1].Losses) == 1; clock != (phase == sealing) || len(s[0].Losses) > 0 == clock {
 			t.Errorf("losses %+v, then %+v", s[0].Losses, s[1].Losses)

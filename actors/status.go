@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"weir/flows"
@@ -188,26 +189,28 @@ func (s *System) Status() Status {
 	for _, src := range s.sources {
 		st.Sources = append(st.Sources, src.status())
 	}
-	fresh := s.refresh()
+	shards, computed := s.refresh()
 	for i, sh := range s.shards {
-		st.Shards = append(st.Shards, sh.status(fresh[i]))
+		st.Shards = append(st.Shards, sh.status(shards[i]))
+	}
+	for i, c := range s.computations {
+		st.Computations = append(st.Computations, c.status(computed[i]))
 	}
 	return st
 }
 
-// refresh asks all shards for their numbers and waits for them a moment.
-func (s *System) refresh() (fresh []bool) {
+// refresh asks all shards and computations for their numbers and waits for them a moment.
+func (s *System) refresh() (shards, computed []bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusPatience)
 	defer cancel()
-	fresh = make([]bool, len(s.shards))
-	answers := make([]chan struct{}, len(s.shards))
-	for i, sh := range s.shards {
-		// Only one question may be under way, since a shard that waits to be restarted answers none.
-		if !sh.gone() && !sh.asked.Swap(true) {
-			answers[i] = make(chan struct{}, 1)
-			s.send(sh.cell, &reportStats{done: answers[i]})
-		}
+	answers := make([]<-chan struct{}, 0, len(s.shards)+len(s.computations))
+	for _, sh := range s.shards {
+		answers = append(answers, s.inquire(sh.cell, &sh.asked))
 	}
+	for _, c := range s.computations {
+		answers = append(answers, s.inquire(c.cell, &c.reporting))
+	}
+	fresh := make([]bool, len(answers))
 	for i, c := range answers {
 		if c == nil {
 			continue
@@ -218,5 +221,16 @@ func (s *System) refresh() (fresh []bool) {
 		case <-ctx.Done():
 		}
 	}
-	return fresh
+	return fresh[:len(s.shards)], fresh[len(s.shards):]
+}
+
+// inquire asks an actor for its numbers. Only one question may be under way, since an actor that waits to be
+// restarted answers none; then there is no answer to wait for.
+func (s *System) inquire(c *cell, asked *atomic.Bool) <-chan struct{} {
+	if c.gone() || asked.Swap(true) {
+		return nil
+	}
+	done := make(chan struct{}, 1)
+	s.send(c, &reportStats{done: done})
+	return done
 }

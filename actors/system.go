@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
+	"weir/computations"
 	"weir/flows"
 	"weir/messages"
 	"weir/sources"
@@ -37,6 +38,11 @@ type Options struct {
 	Tiers []store.Tier
 	// Sources bring the updates.
 	Sources []SourceSpec
+	// Computations derive tags; no two have the same name.
+	Computations []ComputationSpec
+	// StateDir is the directory for what computations keep over a restart of the program; empty: they keep
+	// nothing.
+	StateDir string
 	// Clock is for tests; nil: the system's.
 	Clock Clock
 	// MaxBackoff is the longest that an actor that failed waits to be restarted; 0: 30 s.
@@ -51,6 +57,14 @@ type Options struct {
 type SourceSpec struct {
 	Name   string
 	Config sources.Config
+}
+
+// ComputationSpec names a computation and says how to make it.
+type ComputationSpec struct {
+	Name string
+	// Rank orders the computations: one of a higher rank sees, in the same slice, the tags of lower ones.
+	Rank   int
+	Config computations.Config
 }
 
 const defaultSlice = 10 * time.Second
@@ -90,6 +104,8 @@ type System struct {
 	shards  []*shardSeat
 	slicer  *slicerSeat
 	sources []*sourceSeat
+	// computations are in the order of the options.
+	computations []*computationSeat
 
 	draining  atomic.Bool
 	startOnce sync.Once
@@ -117,7 +133,7 @@ func New(o Options) *System {
 	return s
 }
 
-// Start starts everything in order: the root, tiers, shards, the slicer, and sources last. It waits until
+// Start starts everything in order: the root, tiers, shards, computations, the slicer, and sources last. It waits until
 // each has begun, but not until the sources are ready. After an error everything is stopped again.
 func (s *System) Start(ctx context.Context) error {
 	err := errTwice
@@ -170,12 +186,20 @@ func (s *System) build() {
 		sh.table, sh.began = sh.make(s.started), s.started
 	}
 	s.slicer.shards = s.shards
+	s.slicer.computations = map[string]*computationSeat{}
+	for _, spec := range s.opt.Computations {
+		c := s.buildComputation(spec, r)
+		s.computations = append(s.computations, c)
+		s.slicer.computations[spec.Name] = c
+	}
+	s.connect()
 	for _, spec := range s.opt.Sources {
 		s.sources = append(s.sources, s.buildSource(spec, r))
 	}
 	s.slicer.sources = s.sources
 	s.slicer.machine = newSlicer(slicerOptions{
 		slice: s.opt.Slice, deadline: s.opt.Deadline, shards: s.opt.Shards,
+		ranks: rankComputations(s.opt.Computations),
 	}, s.slicer, readClock(s.opt.Clock))
 	s.running.Store(true)
 }
@@ -190,7 +214,8 @@ func (s *System) buildShard(i int, r *route) *shardSeat {
 		return s.opt.newTable(flows.Options{
 			Shard: i, Shards: s.opt.Shards, Seed: r.seed, Home: s.home.Load(),
 			Budget: s.opt.FlowBudget / int64(s.opt.Shards), CountsSince: since,
-			Send: func(to int, m any) bool { return forward(r.ports, to, m) },
+			Events: len(s.opt.Computations) > 0,
+			Send:   func(to int, m any) bool { return forward(r.ports, to, m) },
 		})
 	}
 	r.ports = append(r.ports, port{gate: sh.gate, post: func(m any) { s.send(sh.cell, m) }})
@@ -205,6 +230,38 @@ func (s *System) buildSource(spec SourceSpec, r *route) *sourceSeat {
 	src.self = s.answerTo(src.cell)
 	src.log = s.opt.Log.With().Str("source", spec.Name).Logger()
 	return src
+}
+
+// buildComputation makes a computation's seat and the ways into it, once all shards are there.
+func (s *System) buildComputation(spec ComputationSpec, r *route) *computationSeat {
+	c := &computationSeat{
+		cell: s.cell(computationName(spec.Name)), spec: spec, clock: s.opt.Clock, shards: s.shards, send: s.send,
+		slicer: s.answerTo(s.slicer.cell), book: s.losses, room: viewRoom(s.opt.FlowBudget),
+		patience: s.opt.Deadline, state: newStateFile(s.opt.StateDir, spec.Name),
+		savedAt: s.opt.Clock.Monotonic(),
+	}
+	c.self = s.answerTo(c.cell)
+	c.log = s.opt.Log.With().Str("computation", spec.Name).Logger()
+	c.life, c.end = context.WithCancel(context.Background())
+	c.tagger = newTagger(r, spec.Name, c.log)
+	for _, sh := range s.shards {
+		c.inlets = append(c.inlets, &inlet{post: c.self, wake: func() { s.answerTo(sh.cell)(&handOver{}) }})
+	}
+	return c
+}
+
+// connect tells the shards of the computations.
+func (s *System) connect() {
+	if len(s.computations) == 0 {
+		return
+	}
+	for i, sh := range s.shards {
+		var to []*inlet
+		for _, c := range s.computations {
+			to = append(to, c.inlets[i])
+		}
+		sh.herald = newHerald(i, s.opt.Clock, to)
+	}
 }
 
 func (s *System) cell(name string) *cell { return newCell(name, s.board, s.opt.disturb) }
@@ -254,6 +311,12 @@ func (s *System) startChildren(ctx context.Context) error {
 		p := props(sh.cell, func() behaviour { return shard{sh} },
 			actor.WithMailbox(sh.gate.mailbox()), actor.WithDispatcher(s.pool))
 		if err := s.spawn(ctx, sh.cell, p); err != nil {
+			return err
+		}
+	}
+	for _, c := range s.computations {
+		p := props(c.cell, func() behaviour { return computationActor{c} }, actor.WithMailbox(c.inlets.mailbox()))
+		if err := s.spawn(ctx, c.cell, p); err != nil {
 			return err
 		}
 	}
@@ -346,13 +409,16 @@ func (s *System) Inject(name string, reason any) error {
 }
 
 func (s *System) cells() []*cell {
-	all := make([]*cell, 0, 3+len(s.shards)+len(s.sources))
+	all := make([]*cell, 0, 3+len(s.shards)+len(s.sources)+len(s.computations))
 	all = append(all, s.root.cell, s.tier.cell, s.slicer.cell)
 	for _, sh := range s.shards {
 		all = append(all, sh.cell)
 	}
 	for _, src := range s.sources {
 		all = append(all, src.cell)
+	}
+	for _, c := range s.computations {
+		all = append(all, c.cell)
 	}
 	return all
 }

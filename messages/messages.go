@@ -60,6 +60,9 @@ const (
 	LossUnseen LossKind = "unseen"
 	// LossClock: the clock was set while the slice was open; its span is not the time it took.
 	LossClock LossKind = "clock"
+	// LossUntagged: nothing is lost from the totals, but tags may be missing: a computation was late, or
+	// Count of its updates were dropped.
+	LossUntagged LossKind = "untagged"
 	// LossFolded: nothing is lost from the totals, but Count rows lost their columns to a budget.
 	LossFolded LossKind = "folded"
 )

@@ -28,12 +28,17 @@ type SnapshotTaken struct {
 	Err error
 }
 
-// FlushEvents asks a shard to hand its pending events to the computations; EventsFlushed answers it.
-type FlushEvents struct{ Seq uint64 }
+// FlushEvents asks a shard to hand its pending events to the computations, before those of some rank settle;
+// EventsFlushed answers it.
+type FlushEvents struct {
+	Seq  uint64
+	Rank int
+}
 
 // EventsFlushed answers FlushEvents.
 type EventsFlushed struct {
 	Seq   uint64
+	Rank  int
 	Shard int
 }
 
