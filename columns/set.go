@@ -40,13 +40,18 @@ func (c *Column) FormatCell(cell Value) string {
 	if !c.Set {
 		return c.Format(cell)
 	}
+	return strings.Join(c.FormatSet(cell), ",")
+}
+
+// FormatSet prints the values of a cell that holds a set, in their order.
+func (c *Column) FormatSet(cell Value) []string {
 	vs := SplitSet(cell)
 	slices.SortFunc(vs, c.Compare)
 	texts := make([]string, len(vs))
 	for i, v := range vs {
 		texts[i] = c.Format(v)
 	}
-	return strings.Join(texts, ",")
+	return texts
 }
 
 // MatchCell says whether any value of the cell passes the test; an empty cell never does.

@@ -36,6 +36,8 @@ type Column struct {
 	Unit string
 	// Measure tells sums from what was grouped by.
 	Measure bool
+	// Set says that the cells hold sets of values.
+	Set bool
 }
 
 // CellKind says what a cell holds.
@@ -53,12 +55,15 @@ const (
 	CellTime
 	// CellOther: the row sums all groups that have no row of their own.
 	CellOther
+	// CellSet: the values of a set, each as the column formats it, in the order of the column.
+	CellSet
 )
 
 // Cell is one value of an answer.
 type Cell struct {
 	Kind   CellKind
 	Text   string
+	Texts  []string
 	Number uint64
 	Time   time.Time
 }

@@ -133,5 +133,5 @@ func bare(s string) bool {
 
 // quoteText gives a text in double quotes; whatever could act in a terminal is escaped.
 func quoteText(s string) string {
-	return `"` + strings.ReplaceAll(Escape(s), `"`, `\"`) + `"`
+	return `"` + literal(s) + `"`
 }

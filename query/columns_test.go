@@ -7,18 +7,31 @@ import (
 
 	"weir/columns"
 	_ "weir/columns/direction"
+	_ "weir/columns/http"
 	_ "weir/columns/ip"
+	_ "weir/columns/mac"
 	_ "weir/columns/mark"
+	_ "weir/columns/name"
 	_ "weir/columns/port"
 	_ "weir/columns/proto"
+	"weir/columns/text"
 	_ "weir/columns/zone"
 )
 
-// name is a text with patterns, words a set: no family of the program has these yet.
+// The columns of these tests take even the empty text, which no family does, and texts longer than those of any.
 var (
 	name = columns.Register(textSpec("test.name", false))
 	_    = columns.Register(textSpec("test.words", true))
+	long = columns.Register(longSpec("test.long", false))
+	many = columns.Register(longSpec("test.many", true))
 )
+
+// longSpec is like the texts of the families. Its values are short unless a test makes them long.
+func longSpec(name string, set bool) columns.Spec[string] {
+	s := text.Column(name, "A long text for tests.", 1<<20, set, "example.com")
+	s.Random = text.Column(name, s.Doc, 100, set, "example.com").Random
+	return s
+}
 
 func textSpec(name string, set bool) columns.Spec[string] {
 	return columns.Spec[string]{

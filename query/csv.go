@@ -7,11 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// WriteCSV writes an answer as CSV after RFC 4180: a line of names, then the rows. Where flows have no
-// value the cell is empty. Texts are escaped as in a table; one that a spreadsheet could take for a formula,
-// or that reads like the mark of the row (other), has an apostrophe before it.
+// WriteCSV writes an answer as CSV after RFC 4180: a line of names, then the rows. Where flows have no value the
+// cell is empty. Texts are escaped as in a table, and whole. A cell that a spreadsheet could take for a formula,
+// or a reader for the mark of the row (other), has an apostrophe before it, and so has one that begins with an
+// apostrophe, so that the first one of a cell can always be taken away. Some spreadsheets cut lines at semicolons
+// instead of commas: a sign of a formula after one is written as an escape.
 func WriteCSV(w io.Writer, a *Answer, s Style) error {
 	c := csv.NewWriter(w)
 	c.UseCRLF = true
@@ -22,7 +25,7 @@ func WriteCSV(w io.Writer, a *Answer, s Style) error {
 	err := c.Write(record)
 	for _, row := range a.Rows {
 		for i, cell := range row {
-			record[i] = csvCell(&a.Columns[i], cell, &s)
+			record[i] = csvCell(cell, &s)
 		}
 		if err == nil {
 			err = c.Write(record)
@@ -38,7 +41,7 @@ func WriteCSV(w io.Writer, a *Answer, s Style) error {
 	return nil
 }
 
-func csvCell(c *Column, cell Cell, s *Style) string {
+func csvCell(cell Cell, s *Style) string {
 	switch cell.Kind {
 	case CellNumber:
 		return strconv.FormatUint(cell.Number, 10)
@@ -47,12 +50,32 @@ func csvCell(c *Column, cell Cell, s *Style) string {
 	case CellOther:
 		return shownOther
 	case CellText:
-		text := Escape(cell.Text)
-		if c.Type != "integer" && (text == shownOther || text != "" && strings.ContainsRune("=+-@", rune(text[0]))) {
-			return "'" + text
-		}
-		return text
+		return guard(literal(cell.Text))
+	case CellSet:
+		return guard(shownSet(cell.Texts))
 	default:
 		return ""
 	}
+}
+
+// isFormula says whether a cell that begins so is one in some spreadsheet: the signs, and their wide forms.
+func isFormula(r rune) bool { return strings.ContainsRune("=+-@\uff1d\uff0b\uff0d\uff20", r) }
+
+// guard keeps a text from being taken for something else.
+func guard(text string) string {
+	var b strings.Builder
+	first, _ := utf8.DecodeRuneInString(text)
+	if text == shownOther || first == '\'' || isFormula(first) {
+		b.WriteByte('\'')
+	}
+	separated := false
+	for _, r := range text {
+		if separated && isFormula(r) {
+			writeEscape(&b, r)
+		} else {
+			b.WriteRune(r)
+		}
+		separated = r == ';' || separated && (r == ' ' || r == '"' || r == '\'')
+	}
+	return b.String()
 }

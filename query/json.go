@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"weir/internal/units"
@@ -16,12 +15,13 @@ import (
 
 // WriteJSON writes an answer as one JSON object:
 //
-//	{"columns":[{"name","type","unit"}], "rows":[[…]], "range":{"from","to"}, "resolution", "exact", "loss":[…], …}
+//	{"columns":[{"name","type","unit","set"}], "rows":[[…]], "range":{"from","to"}, "resolution", "exact",
+//	 "loss":[…], …}
 //
-// A cell is a string, a whole number that is never rounded, or null where the flows have no value. In the
-// rows whose numbers are in "other" the texts are "(other)": those rows sum what no other row of their step
-// shows. "range" is null if nothing is covered. Whatever a terminal could act on is escaped; bytes that are
-// no UTF-8 become the text \xHH.
+// A cell is a string, a list of strings where "set" is true, a whole number that is never rounded, or null where
+// the flows have no value. In the rows whose numbers are in "other" the cells are "(other)": those rows sum what
+// no other row of their step shows. "range" is null if nothing is covered. Whatever a terminal or a page could act
+// on is escaped; bytes that are no UTF-8 become the text \xHH.
 func WriteJSON(w io.Writer, a *Answer, s Style) error {
 	j := jsonWriter{w: bufio.NewWriter(w), style: &s}
 	j.answer(a)
@@ -47,7 +47,7 @@ func (j *jsonWriter) answer(a *Answer) {
 		j.text(c.Type)
 		j.raw(`,"unit":`)
 		j.text(c.Unit)
-		j.raw("}")
+		j.raw(`,"set":` + strconv.FormatBool(c.Set) + "}")
 	})
 	j.raw(",\n\"rows\":[")
 	for i, row := range a.Rows {
@@ -99,6 +99,8 @@ func (j *jsonWriter) cell(c Cell) {
 		j.number(c.Number)
 	case CellText:
 		j.text(c.Text)
+	case CellSet:
+		list(j, c.Texts, j.text)
 	case CellTime:
 		j.time(c.Time)
 	case CellOther:
@@ -171,7 +173,7 @@ func appendJSONString(b []byte, s string) []byte {
 		case r == utf8.RuneError && n == 1:
 			b = append(b, `\\x`...)
 			b = hex.AppendEncode(b, []byte(s[:1]))
-		case unicode.IsPrint(r) && r != '<' && r != '>' && r != '&':
+		case visible(r) && r != '<' && r != '>' && r != '&':
 			b = append(b, s[:n]...)
 		case r > 0xFFFF:
 			r -= 0x10000

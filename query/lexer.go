@@ -96,11 +96,14 @@ func (l *lexer) wordOrOperator(rest string) (token, *Error) {
 			return t, nil
 		}
 	}
-	n := strings.IndexFunc(rest, func(r rune) bool {
-		return strings.ContainsRune(special, r) || r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.IsSpace(r)
-	})
-	if n < 0 {
-		n = len(rest)
+	n := 0
+	for n < len(rest) {
+		r, size := utf8.DecodeRuneInString(rest[n:])
+		broken := r == utf8.RuneError && size == 1
+		if broken || strings.ContainsRune(special, r) || !unicode.IsGraphic(r) || unicode.IsSpace(r) {
+			break
+		}
+		n += size
 	}
 	if n == 0 {
 		return t, l.strange(rest)

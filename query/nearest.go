@@ -68,7 +68,7 @@ func nearestColumn(text string) string {
 	if near := nearest(text, columns.Names()); near != "" {
 		return "the nearest is " + near
 	}
-	return "known are " + strings.Join(columns.Names(), ", ")
+	return "weir columns lists those there are"
 }
 
 func (p *parser) columnOf(offset int) string {

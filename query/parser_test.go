@@ -81,7 +81,7 @@ func TestErrorsPointAtThePlace(t *testing.T) {
 		{"remote.pi = 1.1.1.1", 0, 1, `there is no column "remote.pi"; the nearest is remote.ip`},
 		{"zone = 1 and ip = 1.1.1.1", 13, 14, "the nearest is local.ip"},
 		{"has prto", 4, 5, "the nearest is proto"},
-		{"xxxxxxxxxx = 1", 0, 1, "known are direction, local.ip"},
+		{"xxxxxxxxxx = 1", 0, 1, "weir columns lists those there are"},
 		{"bytes > 3", 0, 1, "bytes is a measure"},
 		{"remote.ip = 10.0.0", 12, 13, "is not an address"},
 		{"remote.ip in (1.1.1.1, x)", 23, 24, "is not an address"},

@@ -119,11 +119,14 @@ func (g *generator) expr(depth int) query.Expr {
 // operand takes a value of some row, or makes one.
 func (g *generator) operand(c *columns.Column) query.Operand {
 	v := c.Random(g.r)
+	for len(v) > 200 { // A filter of 16 kB would be full soon.
+		v = c.Random(g.r)
+	}
 	s := g.slices[g.r.IntN(len(g.slices))]
 	if len(s.Parts) > 0 {
 		p := s.Parts[g.r.IntN(len(s.Parts))]
 		if p.Len() > 0 {
-			if vs := values(c, storetest.CellOf(p, c, g.r.IntN(p.Len()))); len(vs) > 0 {
+			if vs := values(c, storetest.CellOf(p, c, g.r.IntN(p.Len()))); len(vs) > 0 && len(vs[0]) <= 200 {
 				v = vs[0]
 			}
 		}
@@ -341,8 +344,10 @@ func naiveRow(q *query.Question, by []*columns.Column, origin time.Time, g *naiv
 			row = append(row, query.Cell{Kind: query.CellOther})
 		case g.cells[i] == "":
 			row = append(row, query.Cell{})
+		case c.Set:
+			row = append(row, query.Cell{Kind: query.CellSet, Texts: c.FormatSet(g.cells[i])})
 		default:
-			row = append(row, query.Cell{Kind: query.CellText, Text: c.FormatCell(g.cells[i])})
+			row = append(row, query.Cell{Kind: query.CellText, Text: c.Format(g.cells[i])})
 		}
 	}
 	for _, name := range query.Measures() {

@@ -18,7 +18,9 @@ func ToProto(a *Answer) *weirpb.QueryAnswer {
 		RowsRead: a.RowsRead, ElapsedNs: int64(a.Elapsed),
 	}
 	for _, c := range a.Columns {
-		m.Columns = append(m.Columns, &weirpb.QueryColumn{Name: c.Name, Type: c.Type, Unit: c.Unit, Measure: c.Measure})
+		m.Columns = append(m.Columns, &weirpb.QueryColumn{
+			Name: c.Name, Type: c.Type, Unit: c.Unit, Measure: c.Measure, Set: c.Set,
+		})
 	}
 	for _, row := range a.Rows {
 		r := &weirpb.QueryRow{Other: IsOther(row), Cells: make([]*weirpb.QueryCell, len(row))}
@@ -47,7 +49,7 @@ func FromProto(m *weirpb.QueryAnswer) (*Answer, error) {
 	}
 	for _, c := range m.GetColumns() {
 		a.Columns = append(a.Columns, Column{
-			Name: c.GetName(), Type: c.GetType(), Unit: c.GetUnit(), Measure: c.GetMeasure(),
+			Name: c.GetName(), Type: c.GetType(), Unit: c.GetUnit(), Measure: c.GetMeasure(), Set: c.GetSet(),
 		})
 	}
 	for i, r := range m.GetRows() {
@@ -90,6 +92,12 @@ func cellToProto(c Cell) *weirpb.QueryCell {
 	switch c.Kind {
 	case CellText:
 		return &weirpb.QueryCell{Value: &weirpb.QueryCell_Text{Text: []byte(c.Text)}}
+	case CellSet:
+		texts := make([][]byte, len(c.Texts))
+		for i, text := range c.Texts {
+			texts[i] = []byte(text)
+		}
+		return &weirpb.QueryCell{Value: &weirpb.QueryCell_Texts{Texts: &weirpb.QueryTexts{Texts: texts}}}
 	case CellNumber:
 		return &weirpb.QueryCell{Value: &weirpb.QueryCell_Number{Number: c.Number}}
 	case CellTime:
@@ -105,6 +113,12 @@ func cellFromProto(c *weirpb.QueryCell) Cell {
 	switch v := c.GetValue().(type) {
 	case *weirpb.QueryCell_Text:
 		return Cell{Kind: CellText, Text: string(v.Text)}
+	case *weirpb.QueryCell_Texts:
+		texts := make([]string, len(v.Texts.GetTexts()))
+		for i, text := range v.Texts.GetTexts() {
+			texts[i] = string(text)
+		}
+		return Cell{Kind: CellSet, Texts: texts}
 	case *weirpb.QueryCell_Number:
 		return Cell{Kind: CellNumber, Number: v.Number}
 	case *weirpb.QueryCell_TimeNs:

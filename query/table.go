@@ -15,7 +15,7 @@ import (
 
 // Style says how an answer is written. The zero Style is for programs.
 type Style struct {
-	// Human shows numbers and times as people read them, and cuts long texts; for terminals.
+	// Human shows numbers and times as people read them, and cuts texts in tables shorter; for terminals.
 	Human bool
 	// Color marks the head and what is not exact.
 	Color bool
@@ -23,8 +23,12 @@ type Style struct {
 	Location *time.Location
 }
 
-// longestShown is where a text is cut for people.
-const longestShown = 64
+// Where a cell of a table is cut, in characters: for people, and for what else reads tables. All rows are as wide
+// as the widest, so that one long name would make the whole table large. JSON and CSV cut nothing.
+const (
+	longestForPeople = 64
+	longestShown     = 256
+)
 
 // The colours, as terminals know them.
 const (
@@ -74,13 +78,19 @@ func (s *Style) cell(c *Column, cell Cell) string {
 	case CellOther:
 		return shownOther
 	case CellText:
-		if s.Human {
-			return clipRunes(shown(cell.Text), longestShown)
-		}
-		return shown(cell.Text)
+		return s.clip(shown(cell.Text))
+	case CellSet:
+		return s.clip(shownSet(cell.Texts))
 	default:
 		return shownNone
 	}
+}
+
+func (s *Style) clip(text string) string {
+	if s.Human {
+		return clip(text, longestForPeople)
+	}
+	return clip(text, longestShown)
 }
 
 // WriteTable writes an answer as aligned columns. What it is worth goes to notes, so that a program that

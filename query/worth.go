@@ -34,7 +34,7 @@ func (p *plan) columns() []Column {
 		cs = append(cs, Column{Name: "time", Type: "time"})
 	}
 	for _, c := range p.request.By {
-		cs = append(cs, Column{Name: c.Name, Type: c.Type, Unit: c.Unit})
+		cs = append(cs, Column{Name: c.Name, Type: c.Type, Unit: c.Unit, Set: c.Set})
 	}
 	for _, m := range measures {
 		cs = append(cs, Column{Name: m.name, Type: "integer", Unit: m.unit, Measure: true})
@@ -54,8 +54,10 @@ func (p *plan) row(l *line) []Cell {
 			row = append(row, Cell{Kind: CellOther})
 		case l.cells[i] == "":
 			row = append(row, Cell{Kind: CellNone})
+		case c.Set:
+			row = append(row, Cell{Kind: CellSet, Texts: c.FormatSet(l.cells[i])})
 		default:
-			row = append(row, Cell{Kind: CellText, Text: c.FormatCell(l.cells[i])})
+			row = append(row, Cell{Kind: CellText, Text: c.Format(l.cells[i])})
 		}
 	}
 	for _, m := range measures {

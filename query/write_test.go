@@ -185,7 +185,8 @@ func TestEmptyJSON(t *testing.T) {
 func TestCSV(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain": "plain", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@x": "'@x", "(other)": "'(other)",
-		"a,\"b\"": "a,\"b\"", "\t=1": `\x09=1`, "": "",
+		"a,\"b\"": `a,\"b\"`, "\t=1": `\x09=1`, "": "", "'=1": "''=1", "\uff1d1": "'\uff1d1",
+		"a;=1": `a;\x3d1`, "a; \"@b": `a; \"@b`, "a; +b;c=d": `a; \x2bb;c=d`, "a=b": "a=b", "a;\uff0bb": `a;\uff0bb`,
 	} {
 		var b bytes.Buffer
 		if err := query.WriteCSV(&b, sample(text), query.Style{}); err != nil {
@@ -250,6 +251,7 @@ func TestProtoRoundTrip(t *testing.T) {
 func randomAnswer(r *rand.Rand) *query.Answer {
 	a := sample("x")
 	a.Rows[0][1].Text = string([]byte{byte(r.Uint32()), byte(r.Uint32()), 0xff})
+	a.Columns[2].Set = r.IntN(2) == 0
 	a.Exact, a.Elapsed = r.IntN(2) == 0, time.Duration(r.Uint32())
 	if r.IntN(3) == 0 {
 		a.Range, a.Loss, a.Why = messages.Span{}, nil, nil
@@ -258,7 +260,7 @@ func randomAnswer(r *rand.Rand) *query.Answer {
 		a.Rows = append(a.Rows, []query.Cell{
 			{Kind: query.CellTime, Time: time.Unix(0, int64(r.Uint64())).UTC()},
 			{Kind: query.CellText, Text: ""},
-			{},
+			{Kind: query.CellSet, Texts: []string{"\xff", "", "a,b"}[:1+r.IntN(3)]},
 			{Kind: query.CellNumber, Number: r.Uint64()},
 		})
 	}

@@ -170,7 +170,9 @@ type QueryColumn struct {
 	// "bytes", "packets", …; empty unless the value is a quantity.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What the cells are: a group's key, or a sum.
-	Measure       bool `protobuf:"varint,4,opt,name=measure,proto3" json:"measure,omitempty"`
+	Measure bool `protobuf:"varint,4,opt,name=measure,proto3" json:"measure,omitempty"`
+	// A cell holds a set of values.
+	Set           bool `protobuf:"varint,5,opt,name=set,proto3" json:"set,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -229,6 +231,13 @@ func (x *QueryColumn) GetUnit() string {
 func (x *QueryColumn) GetMeasure() bool {
 	if x != nil {
 		return x.Measure
+	}
+	return false
+}
+
+func (x *QueryColumn) GetSet() bool {
+	if x != nil {
+		return x.Set
 	}
 	return false
 }
@@ -296,6 +305,7 @@ type QueryCell struct {
 	//	*QueryCell_Text
 	//	*QueryCell_TimeNs
 	//	*QueryCell_Other
+	//	*QueryCell_Texts
 	Value         isQueryCell_Value `protobuf_oneof:"value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -374,6 +384,15 @@ func (x *QueryCell) GetOther() bool {
 	return false
 }
 
+func (x *QueryCell) GetTexts() *QueryTexts {
+	if x != nil {
+		if x, ok := x.Value.(*QueryCell_Texts); ok {
+			return x.Texts
+		}
+	}
+	return nil
+}
+
 type isQueryCell_Value interface {
 	isQueryCell_Value()
 }
@@ -397,6 +416,11 @@ type QueryCell_Other struct {
 	Other bool `protobuf:"varint,4,opt,name=other,proto3,oneof"`
 }
 
+type QueryCell_Texts struct {
+	// The texts of the values of a set.
+	Texts *QueryTexts `protobuf:"bytes,5,opt,name=texts,proto3,oneof"`
+}
+
 func (*QueryCell_Number) isQueryCell_Value() {}
 
 func (*QueryCell_Text) isQueryCell_Value() {}
@@ -404,6 +428,53 @@ func (*QueryCell_Text) isQueryCell_Value() {}
 func (*QueryCell_TimeNs) isQueryCell_Value() {}
 
 func (*QueryCell_Other) isQueryCell_Value() {}
+
+func (*QueryCell_Texts) isQueryCell_Value() {}
+
+// QueryTexts are the values of a set in their order. Each may hold any bytes.
+type QueryTexts struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Texts         [][]byte               `protobuf:"bytes,1,rep,name=texts,proto3" json:"texts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryTexts) Reset() {
+	*x = QueryTexts{}
+	mi := &file_query_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryTexts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryTexts) ProtoMessage() {}
+
+func (x *QueryTexts) ProtoReflect() protoreflect.Message {
+	mi := &file_query_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryTexts.ProtoReflect.Descriptor instead.
+func (*QueryTexts) Descriptor() ([]byte, []int) {
+	return file_query_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *QueryTexts) GetTexts() [][]byte {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
 
 // QueryRange is a half-open stretch of time, in nanoseconds since 1970.
 type QueryRange struct {
@@ -416,7 +487,7 @@ type QueryRange struct {
 
 func (x *QueryRange) Reset() {
 	*x = QueryRange{}
-	mi := &file_query_proto_msgTypes[4]
+	mi := &file_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -428,7 +499,7 @@ func (x *QueryRange) String() string {
 func (*QueryRange) ProtoMessage() {}
 
 func (x *QueryRange) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[4]
+	mi := &file_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -441,7 +512,7 @@ func (x *QueryRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRange.ProtoReflect.Descriptor instead.
 func (*QueryRange) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{4}
+	return file_query_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *QueryRange) GetFromNs() int64 {
@@ -474,7 +545,7 @@ type QueryLoss struct {
 
 func (x *QueryLoss) Reset() {
 	*x = QueryLoss{}
-	mi := &file_query_proto_msgTypes[5]
+	mi := &file_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -486,7 +557,7 @@ func (x *QueryLoss) String() string {
 func (*QueryLoss) ProtoMessage() {}
 
 func (x *QueryLoss) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[5]
+	mi := &file_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -499,7 +570,7 @@ func (x *QueryLoss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLoss.ProtoReflect.Descriptor instead.
 func (*QueryLoss) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{5}
+	return file_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *QueryLoss) GetSource() string {
@@ -565,21 +636,26 @@ const file_query_proto_rawDesc = "" +
 	" \x01(\x03R\telapsedNs\x12\x14\n" +
 	"\x05notes\x18\v \x03(\tR\x05notes\x12)\n" +
 	"\x05asked\x18\f \x01(\v2\x13.weir.v1.QueryRangeR\x05asked\x12\x17\n" +
-	"\astep_ns\x18\r \x01(\x03R\x06stepNs\"c\n" +
+	"\astep_ns\x18\r \x01(\x03R\x06stepNs\"u\n" +
 	"\vQueryColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
 	"\x04unit\x18\x03 \x01(\tR\x04unit\x12\x18\n" +
-	"\ameasure\x18\x04 \x01(\bR\ameasure\"J\n" +
+	"\ameasure\x18\x04 \x01(\bR\ameasure\x12\x10\n" +
+	"\x03set\x18\x05 \x01(\bR\x03set\"J\n" +
 	"\bQueryRow\x12(\n" +
 	"\x05cells\x18\x01 \x03(\v2\x12.weir.v1.QueryCellR\x05cells\x12\x14\n" +
-	"\x05other\x18\x02 \x01(\bR\x05other\"w\n" +
+	"\x05other\x18\x02 \x01(\bR\x05other\"\xa4\x01\n" +
 	"\tQueryCell\x12\x18\n" +
 	"\x06number\x18\x01 \x01(\x04H\x00R\x06number\x12\x14\n" +
 	"\x04text\x18\x02 \x01(\fH\x00R\x04text\x12\x19\n" +
 	"\atime_ns\x18\x03 \x01(\x12H\x00R\x06timeNs\x12\x16\n" +
-	"\x05other\x18\x04 \x01(\bH\x00R\x05otherB\a\n" +
-	"\x05value\":\n" +
+	"\x05other\x18\x04 \x01(\bH\x00R\x05other\x12+\n" +
+	"\x05texts\x18\x05 \x01(\v2\x13.weir.v1.QueryTextsH\x00R\x05textsB\a\n" +
+	"\x05value\"\"\n" +
+	"\n" +
+	"QueryTexts\x12\x14\n" +
+	"\x05texts\x18\x01 \x03(\fR\x05texts\":\n" +
 	"\n" +
 	"QueryRange\x12\x17\n" +
 	"\afrom_ns\x18\x01 \x01(\x12R\x06fromNs\x12\x13\n" +
@@ -604,28 +680,30 @@ func file_query_proto_rawDescGZIP() []byte {
 	return file_query_proto_rawDescData
 }
 
-var file_query_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_query_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_query_proto_goTypes = []any{
 	(*QueryAnswer)(nil), // 0: weir.v1.QueryAnswer
 	(*QueryColumn)(nil), // 1: weir.v1.QueryColumn
 	(*QueryRow)(nil),    // 2: weir.v1.QueryRow
 	(*QueryCell)(nil),   // 3: weir.v1.QueryCell
-	(*QueryRange)(nil),  // 4: weir.v1.QueryRange
-	(*QueryLoss)(nil),   // 5: weir.v1.QueryLoss
+	(*QueryTexts)(nil),  // 4: weir.v1.QueryTexts
+	(*QueryRange)(nil),  // 5: weir.v1.QueryRange
+	(*QueryLoss)(nil),   // 6: weir.v1.QueryLoss
 }
 var file_query_proto_depIdxs = []int32{
 	1, // 0: weir.v1.QueryAnswer.columns:type_name -> weir.v1.QueryColumn
 	2, // 1: weir.v1.QueryAnswer.rows:type_name -> weir.v1.QueryRow
-	4, // 2: weir.v1.QueryAnswer.range:type_name -> weir.v1.QueryRange
-	5, // 3: weir.v1.QueryAnswer.losses:type_name -> weir.v1.QueryLoss
-	4, // 4: weir.v1.QueryAnswer.asked:type_name -> weir.v1.QueryRange
+	5, // 2: weir.v1.QueryAnswer.range:type_name -> weir.v1.QueryRange
+	6, // 3: weir.v1.QueryAnswer.losses:type_name -> weir.v1.QueryLoss
+	5, // 4: weir.v1.QueryAnswer.asked:type_name -> weir.v1.QueryRange
 	3, // 5: weir.v1.QueryRow.cells:type_name -> weir.v1.QueryCell
-	4, // 6: weir.v1.QueryLoss.span:type_name -> weir.v1.QueryRange
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 6: weir.v1.QueryCell.texts:type_name -> weir.v1.QueryTexts
+	5, // 7: weir.v1.QueryLoss.span:type_name -> weir.v1.QueryRange
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_query_proto_init() }
@@ -638,6 +716,7 @@ func file_query_proto_init() {
 		(*QueryCell_Text)(nil),
 		(*QueryCell_TimeNs)(nil),
 		(*QueryCell_Other)(nil),
+		(*QueryCell_Texts)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -645,7 +724,7 @@ func file_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_query_proto_rawDesc), len(file_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
