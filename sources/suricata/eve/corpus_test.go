@@ -19,6 +19,16 @@ const corpusDir = "../../../../shared/eve"
 // corpusFiles returns the names of the recorded files, or skips the test if there are none.
 func corpusFiles(t testing.TB) []string {
 	t.Helper()
+	names := recordings(t)
+	if len(names) == 0 {
+		t.Skipf("no recorded EVE output in %s", corpusDir)
+	}
+	return names
+}
+
+// recordings returns the names of the recorded files.
+func recordings(t testing.TB) []string {
+	t.Helper()
 	var names []string
 	for _, pattern := range []string{"*.json.gz", "live-*/eve.json.gz", "live-*/stream.bin.gz", "live-*/dgram.bin.gz"} {
 		found, err := filepath.Glob(filepath.Join(corpusDir, pattern))
@@ -26,9 +36,6 @@ func corpusFiles(t testing.TB) []string {
 			t.Fatal(err)
 		}
 		names = append(names, found...)
-	}
-	if len(names) == 0 {
-		t.Skipf("no recorded EVE output in %s", corpusDir)
 	}
 	return names
 }

@@ -3,9 +3,6 @@ package eve
 import (
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/go-faster/jx"
 )
 
 // What an event may hold at most. Longer texts are cut, further elements left out; both are counted.
@@ -17,8 +14,6 @@ const (
 	maxVLANs   = 4
 	maxALPNs   = 16
 	maxRecords = 64
-	// maxScratch is how much of a long text's buffer is kept for the next line.
-	maxScratch = 64 << 10
 )
 
 // ErrTrailing is told if something follows the object of a line.
@@ -35,18 +30,16 @@ type Decoder struct {
 	// Clipped counts texts that were cut and elements of lists that were left out because of their number.
 	Clipped uint64
 
-	jx      jx.Decoder
-	err     error
-	scratch []byte
-	words   words
-	protos  map[string]uint8
-	// srcPort and destPort are whether the line had them; scope is where the answers of DNS go.
+	cursor
+	words  words
+	protos map[string]uint8
+	// srcPort and destPort are whether the line had them.
 	srcPort, destPort bool
 }
 
 // NewDecoder returns a decoder.
 func NewDecoder() *Decoder {
-	return &Decoder{words: newWords(), protos: protocols(), scratch: make([]byte, 0, maxName)}
+	return &Decoder{words: newWords(), protos: protocols()}
 }
 
 // Decode sets e to the one event of line, which is a JSON object with nothing but space around it. What is
@@ -56,46 +49,22 @@ func (d *Decoder) Decode(line []byte, e *Event) error {
 	if err := d.first(line, e); err != nil {
 		return err
 	}
-	if !d.atEnd() {
+	if d.peek() != 0 || d.at < len(line) {
 		return ErrTrailing
 	}
 	return nil
 }
 
-// first decodes the first object of line.
+// first decodes the first object of line; what follows it begins at d.at.
 func (d *Decoder) first(line []byte, e *Event) error {
-	e.reset()
-	if tooDeep(line) {
-		return ErrDeep
-	}
-	d.jx.ResetBytes(line)
-	d.err = nil
+	d.begin(line)
 	d.srcPort, d.destPort = false, false
+	e.reset()
 	d.event(e)
-	if cap(d.scratch) > maxScratch {
-		d.scratch = make([]byte, 0, maxName)
-	}
 	if d.err != nil {
 		return fmt.Errorf("decode event: %w", d.err)
 	}
 	return nil
-}
-
-// atEnd says whether nothing but space follows what was decoded.
-func (d *Decoder) atEnd() bool {
-	return d.jx.Next() == jx.Invalid && errors.Is(d.jx.Skip(), io.EOF)
-}
-
-// length returns how many bytes the first value of line has; it was decoded before.
-func (d *Decoder) length(line []byte) int {
-	d.jx.ResetBytes(line)
-	d.jx.Next()
-	raw, err := d.jx.Raw()
-	if err != nil {
-		return len(line)
-	}
-	// What follows the value and space before it, of which a caller leaves none.
-	return len(raw)
 }
 
 // reset makes e that of a line in which nothing is said, and keeps the room of its slices.
@@ -109,13 +78,12 @@ func (e *Event) reset() {
 
 // event reads the whole object.
 func (d *Decoder) event(e *Event) {
-	if d.jx.Next() != jx.Object {
-		d.err = errors.New("not an object")
+	if d.peek() != '{' {
+		d.fail(errSyntax)
 		return
 	}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		if key := it.Key(); !d.envelope(e, key) && !d.parts(e, key) {
+	for d.open(); d.field(); {
+		if key := d.key; !d.envelope(e, key) && !d.parts(e, key) {
 			d.skip()
 		}
 	}

@@ -1,11 +1,5 @@
 package eve
 
-import (
-	"bytes"
-
-	"github.com/go-faster/jx"
-)
-
 // record is what stands beside each other in a dns object up to version 2: the question, or one answer.
 type record struct {
 	Answer
@@ -22,9 +16,9 @@ func (d *Decoder) dns(n *DNS, multicast bool) bool {
 // message reads what a dns object says, which in an alert may stand one level deeper.
 func (d *Decoder) message(n *DNS, multicast bool) bool {
 	var own record
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		key := it.Key()
+	ok := d.object()
+	for ok && d.field() {
+		key := d.key
 		switch string(key) {
 		case "version":
 			n.Version = d.small()
@@ -70,8 +64,8 @@ func (n *DNS) add(own *record) {
 
 // asked reads the list that alerts have: a question each.
 func (d *Decoder) asked(n *DNS) {
-	it, ok := d.array()
-	for ok && d.element(&it) {
+	ok := d.array()
+	for ok && d.element() {
 		if d.fits(len(n.Queries), maxRecords) {
 			d.question(n)
 		}
@@ -81,9 +75,9 @@ func (d *Decoder) asked(n *DNS) {
 // question reads a question with its type and identifier beside it.
 func (d *Decoder) question(n *DNS) {
 	var own record
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch key := it.Key(); string(key) {
+	ok := d.object()
+	for ok && d.field() {
+		switch key := d.key; string(key) {
 		case "type":
 			n.Type = d.text(maxWord)
 		case "id":
@@ -99,8 +93,8 @@ func (d *Decoder) question(n *DNS) {
 
 // queries reads a list of questions.
 func (d *Decoder) queries(list []Query) []Query {
-	it, ok := d.array()
-	for ok && d.element(&it) {
+	ok := d.array()
+	for ok && d.element() {
 		if !d.fits(len(list), maxRecords) {
 			continue
 		}
@@ -114,8 +108,8 @@ func (d *Decoder) queries(list []Query) []Query {
 
 // answers appends a list of records to list.
 func (d *Decoder) answers(list []Answer) []Answer {
-	it, ok := d.array()
-	for ok && d.element(&it) {
+	ok := d.array()
+	for ok && d.element() {
 		if !d.fits(len(list), maxRecords) {
 			continue
 		}
@@ -129,9 +123,9 @@ func (d *Decoder) answers(list []Answer) []Answer {
 
 // record reads a record or a question.
 func (d *Decoder) record(r *record) bool {
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		d.recordField(r, it.Key())
+	ok := d.object()
+	for ok && d.field() {
+		d.recordField(r, d.key)
 	}
 	return ok
 }
@@ -150,7 +144,8 @@ func (d *Decoder) recordField(r *record, key []byte) {
 	case "a", "aaaa", "ptr", "cname", "ns", "srv", "txt", "nsec", "soa", "sshfp":
 		r.full = true
 		if r.Type == "" {
-			r.Type = d.words.get(bytes.ToUpper(key))
+			var room [8]byte
+			r.Type = d.words.get(capitals(room[:0], key))
 		}
 		r.Data = d.rdata()
 	default:
@@ -160,11 +155,11 @@ func (d *Decoder) recordField(r *record, key []byte) {
 
 // grouped reads the values of answers by type.
 func (d *Decoder) grouped(list []Answer) []Answer {
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		kind := d.words.get(it.Key())
-		values, ok := d.array()
-		for ok && d.element(&values) {
+	ok := d.object()
+	for ok && d.field() {
+		kind := d.words.get(d.key)
+		ok := d.array()
+		for ok && d.element() {
 			if d.fits(len(list), maxRecords) {
 				list = append(list, Answer{Type: kind, Data: d.rdata()})
 			}
@@ -176,10 +171,10 @@ func (d *Decoder) grouped(list []Answer) []Answer {
 // rdata reads the data of a record if they are a text, or the name in them, which a SRV record has. All
 // other data are objects or lists, of which nothing is used.
 func (d *Decoder) rdata() string {
-	switch d.jx.Next() {
-	case jx.String:
+	switch d.peek() {
+	case '"':
 		return d.text(maxName)
-	case jx.Object:
+	case '{':
 		return d.inner("name", maxName)
 	default:
 		d.skip()
@@ -189,12 +184,8 @@ func (d *Decoder) rdata() string {
 
 // rrtype reads the type of a record in capitals, by its name if a version knew only its number.
 func (d *Decoder) rrtype() string {
-	b := d.cut(maxWord)
-	for i, c := range b {
-		if 'a' <= c && c <= 'z' {
-			b[i] = c - 'a' + 'A'
-		}
-	}
+	var room [maxWord]byte
+	b := capitals(room[:0], d.cut(maxWord))
 	switch string(b) {
 	case "64":
 		return "SVCB"
@@ -206,7 +197,7 @@ func (d *Decoder) rrtype() string {
 
 // rcode reads the response code by its name; of multicast DNS it is a number.
 func (d *Decoder) rcode() string {
-	if d.jx.Next() != jx.Number {
+	if b := d.peek(); b < '0' || b > '9' {
 		return d.text(maxWord)
 	}
 	v, ok := d.uint(1<<16 - 1)

@@ -136,10 +136,10 @@ func (l *Lines) deliver(cut, behind bool, each func(*Event)) {
 
 // behind returns what follows the object that was just decoded, from the next brace on.
 func (l *Lines) behind(rest []byte) []byte {
-	if l.decoder.atEnd() {
+	rest = rest[l.decoder.at:]
+	if len(rest) == 0 {
 		return nil
 	}
-	rest = rest[l.decoder.length(rest):]
 	start := bytes.IndexByte(rest, '{')
 	if start < 0 {
 		start = len(rest)

@@ -11,13 +11,20 @@ func (d *Decoder) protocol(s []byte) (uint8, bool) {
 	if len(s) > maxProtocol {
 		return 0, false
 	}
-	for i, c := range s {
-		if 'a' <= c && c <= 'z' {
-			s[i] = c - 'a' + 'A'
-		}
-	}
-	v, ok := d.protos[string(s)]
+	var room [maxProtocol]byte
+	v, ok := d.protos[string(capitals(room[:0], s))]
 	return v, ok
+}
+
+// capitals appends s to b with the letters of ASCII made capitals.
+func capitals(b, s []byte) []byte {
+	for _, c := range s {
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	return b
 }
 
 // protocols returns the numbers of the protocols by the names that Suricata has for them, and by those of

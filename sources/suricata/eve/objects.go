@@ -5,9 +5,9 @@ package eve
 
 func (d *Decoder) ether(e *Event) {
 	e.SrcMAC, e.DestMAC = [6]byte{}, [6]byte{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "src_mac":
 			e.SrcMAC = d.mac()
 		case "dest_mac":
@@ -24,9 +24,9 @@ func (d *Decoder) ether(e *Event) {
 
 func (d *Decoder) flow(f *Flow) bool {
 	*f = Flow{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "start":
 			f.Start = d.time()
 		case "end":
@@ -54,9 +54,9 @@ func (d *Decoder) flow(f *Flow) bool {
 
 func (d *Decoder) tcp(t *TCP) bool {
 	*t = TCP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "syn":
 			t.SYN = d.bool()
 		case "state":
@@ -70,9 +70,9 @@ func (d *Decoder) tcp(t *TCP) bool {
 
 func (d *Decoder) http(h *HTTP) bool {
 	*h = HTTP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "hostname":
 			h.Host = d.text(maxName)
 		case "url":
@@ -96,9 +96,9 @@ func (d *Decoder) http(h *HTTP) bool {
 
 func (d *Decoder) tls(t *TLS) bool {
 	*t = TLS{SANs: t.SANs[:0], ALPNs: t.ALPNs[:0]}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "sni":
 			t.SNI = d.text(maxName)
 		case "subject":
@@ -131,8 +131,8 @@ func (d *Decoder) tls(t *TLS) bool {
 // firstText reads the first of a list of texts.
 func (d *Decoder) firstText() string {
 	var first string
-	it, ok := d.array()
-	for n := 0; ok && d.element(&it); n++ {
+	ok := d.array()
+	for n := 0; ok && d.element(); n++ {
 		if n == 0 {
 			first = d.text(maxWord)
 		} else {
@@ -145,9 +145,9 @@ func (d *Decoder) firstText() string {
 // inner reads one text of an object.
 func (d *Decoder) inner(key string, limit int) string {
 	var v string
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		if string(it.Key()) == key {
+	ok := d.object()
+	for ok && d.field() {
+		if string(d.key) == key {
 			v = d.text(limit)
 		} else {
 			d.skip()
@@ -158,9 +158,9 @@ func (d *Decoder) inner(key string, limit int) string {
 
 func (d *Decoder) quic(q *QUIC) bool {
 	*q = QUIC{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "sni":
 			q.SNI = d.text(maxName)
 		case "version":
@@ -182,9 +182,9 @@ func (d *Decoder) quic(q *QUIC) bool {
 
 func (d *Decoder) ssh(s *SSH) bool {
 	*s = SSH{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "client":
 			s.ClientSoftware = d.inner("software_version", maxName)
 		case "server":
@@ -198,9 +198,9 @@ func (d *Decoder) ssh(s *SSH) bool {
 
 func (d *Decoder) smb(s *SMB) bool {
 	*s = SMB{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "dialect":
 			s.Dialect = d.text(maxWord)
 		case "share":
@@ -216,9 +216,9 @@ func (d *Decoder) smb(s *SMB) bool {
 
 func (d *Decoder) rdp(r *RDP) bool {
 	*r = RDP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		if string(it.Key()) == "client" {
+	ok := d.object()
+	for ok && d.field() {
+		if string(d.key) == "client" {
 			r.ClientName = d.inner("client_name", maxName)
 		} else {
 			d.skip()
@@ -229,9 +229,9 @@ func (d *Decoder) rdp(r *RDP) bool {
 
 func (d *Decoder) sip(s *SIP) bool {
 	*s = SIP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "method":
 			s.Method = d.text(maxWord)
 		case "uri":
@@ -247,9 +247,9 @@ func (d *Decoder) sip(s *SIP) bool {
 
 func (d *Decoder) mqtt(m *MQTT) bool {
 	*m = MQTT{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		if string(it.Key()) == "connect" {
+	ok := d.object()
+	for ok && d.field() {
+		if string(d.key) == "connect" {
 			m.ClientID = d.inner("client_id", maxName)
 		} else {
 			d.skip()
@@ -260,9 +260,9 @@ func (d *Decoder) mqtt(m *MQTT) bool {
 
 func (d *Decoder) smtp(s *SMTP) bool {
 	*s = SMTP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		if string(it.Key()) == "helo" {
+	ok := d.object()
+	for ok && d.field() {
+		if string(d.key) == "helo" {
 			s.Helo = d.text(maxName)
 		} else {
 			d.skip()
@@ -273,9 +273,9 @@ func (d *Decoder) smtp(s *SMTP) bool {
 
 func (d *Decoder) dhcp(h *DHCP) bool {
 	*h = DHCP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "type":
 			h.Type = d.text(maxWord)
 		case "dhcp_type":
@@ -301,9 +301,9 @@ func (d *Decoder) dhcp(h *DHCP) bool {
 
 func (d *Decoder) arp(a *ARP) bool {
 	*a = ARP{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "opcode":
 			a.Opcode = d.text(maxWord)
 		case "src_mac":
@@ -323,9 +323,9 @@ func (d *Decoder) arp(a *ARP) bool {
 
 func (d *Decoder) alert(a *Alert) bool {
 	*a = Alert{}
-	it, ok := d.object()
-	for ok && d.field(&it) {
-		switch string(it.Key()) {
+	ok := d.object()
+	for ok && d.field() {
+		switch string(d.key) {
 		case "signature_id":
 			a.SID = d.uint32()
 		case "severity":

@@ -3,59 +3,31 @@ package eve
 import (
 	"net/netip"
 	"unicode/utf8"
-
-	"github.com/go-faster/jx"
 )
 
 const maxUint64 = 1<<64 - 1
 
-// The readers below take the next value of the line. If it is of another type they skip it and return what
-// an absent one is; if it is no JSON they note the error, after which field and element return false.
+// The readers below take the next value of the line. If it is of another type they leave it out and return
+// what an absent one is.
 
 // object begins the next value if it is an object.
-func (d *Decoder) object() (jx.ObjIter, bool) {
-	if d.jx.Next() != jx.Object {
+func (d *Decoder) object() bool {
+	if d.peek() != '{' {
 		d.odd()
-		return jx.ObjIter{}, false
-	}
-	it, err := d.jx.ObjIter()
-	d.note(err)
-	return it, err == nil
-}
-
-// field goes to the next field of an object.
-func (d *Decoder) field(it *jx.ObjIter) bool {
-	if d.err != nil {
 		return false
 	}
-	if it.Next() {
-		return true
-	}
-	d.note(it.Err())
-	return false
+	d.open()
+	return true
 }
 
 // array begins the next value if it is a list.
-func (d *Decoder) array() (jx.ArrIter, bool) {
-	if d.jx.Next() != jx.Array {
+func (d *Decoder) array() bool {
+	if d.peek() != '[' {
 		d.odd()
-		return jx.ArrIter{}, false
-	}
-	it, err := d.jx.ArrIter()
-	d.note(err)
-	return it, err == nil
-}
-
-// element goes to the next element of a list.
-func (d *Decoder) element(it *jx.ArrIter) bool {
-	if d.err != nil {
 		return false
 	}
-	if it.Next() {
-		return true
-	}
-	d.note(it.Err())
-	return false
+	d.open()
+	return true
 }
 
 // fits says whether a list that has n elements may get one more; if not it skips that one.
@@ -68,39 +40,21 @@ func (d *Decoder) fits(n, limit int) bool {
 	return false
 }
 
-// note keeps the first error of the line.
-func (d *Decoder) note(err error) {
-	if d.err == nil {
-		d.err = err
-	}
-}
-
-// skip leaves the next value out.
-func (d *Decoder) skip() {
-	d.note(d.jx.Skip())
-}
-
 // odd leaves the next value out because of its type.
 func (d *Decoder) odd() {
-	if d.jx.Next() != jx.Null {
+	if d.peek() != 'n' {
 		d.Odd++
 	}
 	d.skip()
 }
 
-// bytes reads a text into the scratch, where it stays until the next one.
+// bytes reads a text, which is valid until the next one.
 func (d *Decoder) bytes() ([]byte, bool) {
-	if d.jx.Next() != jx.String {
+	if d.peek() != '"' {
 		d.odd()
 		return nil, false
 	}
-	b, err := d.jx.StrAppend(d.scratch[:0])
-	if err != nil {
-		d.note(err)
-		return nil, false
-	}
-	d.scratch = b[:0]
-	return b, true
+	return d.quoted(), true
 }
 
 // cut reads a text and cuts it to limit bytes, between two characters.
@@ -130,12 +84,12 @@ func (d *Decoder) fresh(limit int) string {
 
 // texts appends a list of texts to list.
 func (d *Decoder) texts(list []string, limit int) []string {
-	it, ok := d.array()
-	for ok && d.element(&it) {
+	ok := d.array()
+	for ok && d.element() {
 		if !d.fits(len(list), limit) {
 			continue
 		}
-		if d.jx.Next() != jx.String {
+		if d.peek() != '"' {
 			d.odd()
 			continue
 		}
@@ -146,45 +100,25 @@ func (d *Decoder) texts(list []string, limit int) []string {
 
 // bool reads a truth value.
 func (d *Decoder) bool() bool {
-	if d.jx.Next() != jx.Bool {
+	if b := d.peek(); b != 't' && b != 'f' {
 		d.odd()
 		return false
 	}
-	v, err := d.jx.Bool()
-	d.note(err)
-	return v
+	return string(d.raw()) == "true"
 }
 
 // uint reads a whole number of at most limit; it says whether there is one.
 func (d *Decoder) uint(limit uint64) (uint64, bool) {
-	if d.jx.Next() != jx.Number {
+	if b := d.peek(); b != '-' && (b < '0' || b > '9') {
 		d.odd()
 		return 0, false
 	}
-	raw, err := d.jx.Raw()
-	if err != nil {
-		d.note(err)
-		return 0, false
-	}
-	v, ok := parseUint(raw)
+	v, ok := d.number()
 	if !ok || v > limit {
 		d.Odd++
 		return 0, false
 	}
 	return v, true
-}
-
-// parseUint reads decimal digits.
-func parseUint(b []byte) (uint64, bool) {
-	var v uint64
-	for _, c := range b {
-		digit := uint64(c - '0')
-		if digit > 9 || v > (maxUint64-digit)/10 {
-			return 0, false
-		}
-		v = v*10 + digit
-	}
-	return v, len(b) > 0
 }
 
 func (d *Decoder) uint8() (uint8, bool) {
@@ -250,8 +184,8 @@ func (d *Decoder) mac() [6]byte {
 // firstMAC reads the first of a list of MAC addresses.
 func (d *Decoder) firstMAC() [6]byte {
 	var first [6]byte
-	it, ok := d.array()
-	for n := 0; ok && d.element(&it); n++ {
+	ok := d.array()
+	for n := 0; ok && d.element(); n++ {
 		if n == 0 {
 			first = d.mac()
 		} else {
@@ -263,11 +197,11 @@ func (d *Decoder) firstMAC() [6]byte {
 
 // vlans reads a list of VLAN numbers, or of one that stands alone, as in version 4.
 func (d *Decoder) vlans(list []uint16) []uint16 {
-	if d.jx.Next() == jx.Number {
+	if b := d.peek(); '0' <= b && b <= '9' {
 		return d.vlan(list)
 	}
-	it, ok := d.array()
-	for ok && d.element(&it) {
+	ok := d.array()
+	for ok && d.element() {
 		if d.fits(len(list), maxVLANs) {
 			list = d.vlan(list)
 		}

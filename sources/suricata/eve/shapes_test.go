@@ -111,7 +111,8 @@ func TestShapes(t *testing.T) {
 		{`{"src_ip":"::ffff:1.2.3.4"}`, Event{Src: netip.MustParseAddr("1.2.3.4")}, 0},
 		{
 			`{"src_ip":"0000:0000:0000:0000:0000:ffff:0102:0304","dest_ip":"fe80::1%lan0"}`,
-			Event{Src: netip.MustParseAddr("1.2.3.4"), Dest: netip.MustParseAddr("fe80::1")}, 0,
+			Event{Src: netip.MustParseAddr("1.2.3.4"), Dest: netip.MustParseAddr("fe80::1")},
+			0,
 		},
 		{`{"src_ip":"1.2.3","dest_ip":""}`, Event{}, 2},
 		{`{"ether":{"src_mac":"01:02:03:04:05:06","dest_mac":"01:02:03"}}`, Event{SrcMAC: mac}, 1},
@@ -126,21 +127,25 @@ func TestShapes(t *testing.T) {
 			`{"dns":{"type":"answer","id":9,"rcode":"NOERROR","rrname":"a.b","rrtype":"65","ttl":5}}`,
 			Event{Has: HasDNS, DNS: DNS{
 				Type: "answer", ID: 9, Rcode: "NOERROR", Answers: []Answer{{Owner: "a.b", Type: "HTTPS", TTL: 5}},
-			}}, 0,
+			}},
+			0,
 		},
 		{
 			`{"dns":{"rcode":"NXDOMAIN","rrname":"a.b"}}`,
-			Event{Has: HasDNS, DNS: DNS{Rcode: "NXDOMAIN", Queries: []Query{{Name: "a.b"}}}}, 0,
+			Event{Has: HasDNS, DNS: DNS{Rcode: "NXDOMAIN", Queries: []Query{{Name: "a.b"}}}},
+			0,
 		},
 		{
 			`{"dns":{"queries":[],"answers":[{"rrname":"a","rrtype":"SRV","ttl":1,"rdata":{"name":"b"}}]}}`,
-			Event{Has: HasDNS, DNS: DNS{Answers: []Answer{{Owner: "a", Type: "SRV", TTL: 1, Data: "b"}}}}, 0,
+			Event{Has: HasDNS, DNS: DNS{Answers: []Answer{{Owner: "a", Type: "SRV", TTL: 1, Data: "b"}}}},
+			0,
 		},
 		{
 			`{"mdns":{"rcode":3,"answers":[{"rrname":"a","srv":{"name":"b"}}],"additionals":[{"rrname":"b","a":"1.2.3.4"}]}}`,
 			Event{Has: HasDNS, DNS: DNS{Rcode: "NXDOMAIN", Answers: []Answer{
 				{Owner: "a", Type: "SRV", Data: "b"}, {Owner: "b", Type: "A", Data: "1.2.3.4"},
-			}}}, 0,
+			}}},
+			0,
 		},
 	} {
 		d := NewDecoder()
