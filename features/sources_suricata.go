@@ -1,0 +1,5 @@
+//go:build !custom || sources || sources_suricata
+
+package features
+
+import _ "weir/sources/suricata" // Registers itself.
