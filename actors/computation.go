@@ -236,7 +236,7 @@ func (a computationActor) giveUp(m any) {
 	s := a.seat
 	switch m := m.(type) {
 	case *messages.Events:
-		s.counts.givenUp.Add(uint64(len(m.Flows) + len(m.Facts)))
+		s.counts.givenUp.Add(uint64(len(m.Flows)) + uint64(len(m.Facts)))
 	case *filesChanged:
 		close(m.done)
 	case *settleBy, *settleAgain:

@@ -112,15 +112,17 @@ func (l *newsLane) idle(t events) bool { return l.waiting() == 0 && !l.missed &&
 
 // pull takes events out of the table, for all computations.
 func (h *herald) pull(t events, most int) {
-	if most <= 0 || t.Pending() == 0 {
-		return
-	}
-	all := t.TakeEvents(most)
-	for i, l := range h.lanes {
-		if i > 0 {
-			all = slices.Clone(all) // Each queue writes into its own.
+	for before := t.Pending(); most > 0 && before > 0; before = t.Pending() {
+		all := t.TakeEvents(most)
+		for i, l := range h.lanes {
+			if i > 0 {
+				all = slices.Clone(all) // Each queue writes into its own.
+			}
+			l.add(all)
 		}
-		l.add(all)
+		if len(all) > 0 || t.Pending() >= before {
+			return // Otherwise all news came to nothing.
+		}
 	}
 }
 

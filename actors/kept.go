@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 )
 
 // What a computation keeps over a restart of the program lies in one file; docs/formats/state.md draws it.
@@ -77,7 +76,7 @@ func decodeState(name string, b []byte) ([]byte, error) {
 		return nil, errStateForeign
 	}
 	names, states := uint64(binary.LittleEndian.Uint32(b[12:])), binary.LittleEndian.Uint64(b[16:])
-	if rest := uint64(len(b) - stateHead); names > rest || states != rest-names {
+	if rest := uint64(len(b)) - stateHead; names > rest || states != rest-names {
 		return nil, errStateDamaged
 	}
 	sum := crc32.Update(crc32.Checksum(b[:24], crcTable), crcTable, b[stateHead:])
@@ -165,5 +164,5 @@ func (b *boundedBuffer) Write(p []byte) (int, error) {
 
 // isUseless says whether the error means that the file is of no use, rather than that it cannot be read.
 func isUseless(err error) bool {
-	return slices.ContainsFunc([]error{errStateDamaged, errStateForeign}, func(e error) bool { return errors.Is(err, e) })
+	return errors.Is(err, errStateDamaged) || errors.Is(err, errStateForeign)
 }

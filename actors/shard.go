@@ -55,6 +55,9 @@ type shardSeat struct {
 	closed uint64          // the last slice that was closed
 	dirty  bool            // something was applied since
 	failed bool            // the table has panicked and was not rescued yet
+	// unheard is how many events the table has lost because no computation took them, as far as the
+	// computations know: each may have been the end of a flow.
+	unheard uint64
 
 	asked     atomic.Bool // a reportStats is on its way
 	retelling atomic.Bool // a retell is on its way
@@ -129,6 +132,10 @@ func counts(b *messages.Batch) bool {
 // flush hands the computations what they can take; nobody waits for them here.
 func (s *shardSeat) flush(m *messages.FlushEvents) {
 	if s.herald != nil {
+		if lost := s.table.Stats().EventsLost; lost > s.unheard {
+			s.unheard = lost
+			s.herald.lost(s.table)
+		}
 		s.herald.flush(s.table)
 	}
 	s.slicer(&messages.EventsFlushed{Seq: m.Seq, Rank: m.Rank, Shard: s.index})
@@ -177,7 +184,7 @@ func (s *shardSeat) mend() {
 	s.log.Error().Err(err).Msg("the flow table is lost")
 	now := s.clock.Now()
 	s.lose(0, "the flow table was lost; what live flows moved since the last slice is missing", s.began)
-	s.table, s.began = s.make(now), now
+	s.table, s.began, s.unheard = s.make(now), now, 0
 	if s.herald != nil {
 		s.herald.lost(s.table)
 	}

@@ -53,6 +53,18 @@ func (f *families) status(st *actors.Status) {
 			f.add("weir_source_"+m.Name, m.Help, m.Gauge, l, m.Value)
 		}
 	}
+	for i := range st.Computations {
+		c := &st.Computations[i]
+		l := labels{"computation", c.Name}
+		f.fields("weir_computation_", l, reflect.ValueOf(*c))
+		if !c.StateSaved.IsZero() {
+			f.add("weir_computation_state_saved_timestamp_seconds", "When what it keeps was saved.", true, l,
+				float64(c.StateSaved.UnixMilli())/1e3)
+		}
+		for _, m := range c.Metrics {
+			f.add("weir_computation_"+c.Name+"_"+m.Name, m.Help, m.Gauge, nil, m.Value)
+		}
+	}
 	for _, sh := range st.Shards {
 		l := labels{"shard", strconv.Itoa(sh.Shard)}
 		f.fields("weir_shard_", l, reflect.ValueOf(sh))

@@ -59,7 +59,7 @@ func newDaemon(log zerolog.Logger, l *config.Loaded) (*daemonProcess, error) {
 	}
 	d.system = actors.New(actors.Options{
 		Log: log, Shards: l.Shards, Slice: l.Slice.Duration, Deadline: l.SliceDeadline(), Home: home,
-		FlowBudget: int64(l.Memory.Flows), Sources: specs,
+		FlowBudget: int64(l.Memory.Flows), Sources: specs, Computations: computed(l.Config), StateDir: l.DataDir,
 		Tiers: []store.Tier{memory.New(memory.Options{
 			Budget: int64(l.Memory.Slices), Retention: l.Memory.Retention.Duration, Resolution: l.Slice.Duration,
 		})},
@@ -78,6 +78,17 @@ func enabled(c *config.Config) []actors.SourceSpec {
 	for _, s := range c.Sources {
 		if s.Config.Enabled() {
 			specs = append(specs, actors.SourceSpec{Name: s.Name, Config: s.Config})
+		}
+	}
+	return specs
+}
+
+// computed lists the computations to run.
+func computed(c *config.Config) []actors.ComputationSpec {
+	var specs []actors.ComputationSpec
+	for _, n := range c.Computations {
+		if n.Config.Enabled() {
+			specs = append(specs, actors.ComputationSpec{Name: n.Name, Rank: n.Rank, Config: n.Config})
 		}
 	}
 	return specs
@@ -147,12 +158,15 @@ func (d *daemonProcess) watch() {
 
 // announce says in one line what runs.
 func (d *daemonProcess) announce() {
-	c, names := d.config, []string{}
+	c, names, derived := d.config, []string{}, []string{}
 	for _, s := range enabled(c.Config) {
 		names = append(names, s.Name)
 	}
-	line := d.log.Info().Str("version", Version()).Strs("sources", names).Str("socket", c.Socket).
-		Stringer("slice", c.Slice).Strs("home", texts(d.home.now.Prefixes()))
+	for _, n := range computed(c.Config) {
+		derived = append(derived, n.Name)
+	}
+	line := d.log.Info().Str("version", Version()).Strs("sources", names).Strs("computations", derived).
+		Str("socket", c.Socket).Stringer("slice", c.Slice).Strs("home", texts(d.home.now.Prefixes()))
 	if c.File != "" {
 		line.Str("config", c.File)
 	}

@@ -26,6 +26,9 @@ func diagnose(st *actors.Status, now time.Time) []sources.Finding {
 	for i := range st.Sources {
 		found = append(found, diagnoseSource(st, &st.Sources[i]))
 	}
+	for i := range st.Computations {
+		found = append(found, diagnoseComputation(st, &st.Computations[i]))
+	}
 	found = append(found, diagnoseSlicer(st, now))
 	found = append(found, diagnoseData(st)...)
 	return append(found, diagnoseFailures(st)...)
@@ -51,6 +54,28 @@ func diagnoseSource(st *actors.Status, s *actors.SourceStatus) sources.Finding {
 			humanCount(s.ShedUpdates))
 	default:
 		f.Text = fmt.Sprintf("runs; %s updates in %s batches so far", humanCount(s.Updates), humanCount(s.Batches))
+	}
+	return f
+}
+
+// diagnoseComputation says how a computation of the running daemon is. Whatever it does, traffic is counted.
+func diagnoseComputation(st *actors.Status, c *actors.ComputationStatus) sources.Finding {
+	f := sources.Finding{Level: sources.Good, Subject: "computation " + c.Name}
+	actor := actorOf(st, "computation/"+c.Name)
+	switch {
+	case actor != nil && actor.State == "backing-off":
+		f.Level = sources.Warning
+		f.Text = fmt.Sprintf("failed %s times and waits to be started again, tags are missing meanwhile: %s",
+			humanCount(actor.Failures), actor.LastError)
+	case !c.Running:
+		f.Level, f.Text = sources.Warning, "does not run yet"
+	case c.Late > 0:
+		f.Level = sources.Notice
+		f.Text = fmt.Sprintf("runs, but was late for %s of %s slices: tags may be missing there",
+			humanCount(c.Late), humanCount(c.Settled+c.Late))
+	default:
+		f.Text = fmt.Sprintf("runs; %s updates from %s events and %s facts so far", humanCount(c.Updates),
+			humanCount(c.Events), humanCount(c.Facts))
 	}
 	return f
 }

@@ -16,7 +16,8 @@ func (a *App) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the daemon and its parts are",
-		Long: `Shows slices, memory, sources with their counters, shards, and all actors with their failures.
+		Long: `Shows slices, memory, sources and computations with their counters, shards, and all actors with
+their failures.
 The JSON form has all numbers.`,
 		Example: `  weir status
   weir status --output json | jq .slicer`,
@@ -57,6 +58,9 @@ func (s *screen) status(st *actors.Status, now time.Time) {
 	s.tiers(st, now)
 	for i := range st.Sources {
 		s.source(&st.Sources[i])
+	}
+	for i := range st.Computations {
+		s.computation(&st.Computations[i])
 	}
 	s.shards(st.Shards)
 	s.actors(st.Actors, now)
@@ -121,9 +125,44 @@ func (s *screen) source(src *actors.SourceStatus) {
 	s.printf("\n  %s updates in %s batches; %s updates in %s batches dropped for want of room, %d batches wait\n",
 		humanCount(src.Updates), humanCount(src.Batches), humanCount(src.ShedUpdates), humanCount(src.ShedBatches),
 		src.Backlog)
-	for _, m := range src.Metrics {
+	s.metrics(src.Metrics)
+}
+
+// metrics prints numbers that a part tells about itself.
+func (s *screen) metrics(list []actors.MetricStatus) {
+	for _, m := range list {
 		s.printf("  %-28s %15s  %s\n", escape(m.Name), humanNumber(m.Value), s.paint(faint, escape(m.Help)))
 	}
+}
+
+// computation prints one computation with its own numbers.
+func (s *screen) computation(c *actors.ComputationStatus) {
+	state, st := "running", green
+	switch {
+	case !c.Running:
+		state, st = "not running", yellow
+	case !c.Fresh:
+		state, st = "busy: old numbers", yellow
+	}
+	s.printf("\n%s %s: %s\n", s.paint(bold, "computation"), s.paint(bold, escape(c.Name)), s.paint(st, state))
+	s.printf("  %s flows in view; %s events and %s facts taken, %d messages wait, %s events and facts wait in shards\n",
+		humanCount(c.Flows), humanCount(c.Events), humanCount(c.Facts), c.Waiting,
+		humanCount(uint64(max(c.Queued, 0)))) //nolint:gosec // Not negative.
+	s.printf("  %s updates made; settled %s slices, the last one in %s, late for %s\n", humanCount(c.Updates),
+		humanCount(c.Settled), humanAge(time.Duration(c.LastSettle*float64(time.Second))), humanCount(c.Late))
+	if n := c.EventsDropped + c.FactsDropped + c.FlowsRefused + c.GivenUp + c.UpdatesDropped; n > 0 {
+		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("no room for %s events, %s facts, %s flows in view, %s updates; "+
+			"%s events and facts given up", humanCount(c.EventsDropped), humanCount(c.FactsDropped),
+			humanCount(c.FlowsRefused), humanCount(c.UpdatesDropped), humanCount(c.GivenUp))))
+	}
+	if c.Files > 0 || c.FileErrors > 0 {
+		s.printf("  %d files read, %s errors in them\n", c.Files, humanCount(c.FileErrors))
+	}
+	if c.StateFailures > 0 {
+		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("what it keeps could not be saved or loaded %s times",
+			humanCount(c.StateFailures))))
+	}
+	s.metrics(c.Metrics)
 }
 
 func (s *screen) shards(list []actors.ShardStatus) {

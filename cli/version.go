@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/columns"
+	"weir/computations"
 	"weir/sources"
 )
 
@@ -26,6 +27,7 @@ func (a *App) versionCommand() *cobra.Command {
 			}
 			s.printf("built by  %s for %s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			s.printf("sources   %s\n", linkedSources())
+			s.printf("computes  %s\n", linkedComputations())
 			s.printf("columns   %s\n", strings.Join(columns.Names(), " "))
 			return nil
 		},
@@ -68,6 +70,18 @@ func linkedSources() string {
 	for _, d := range sources.All() {
 		names = append(names, d.Name)
 	}
+	return orNone(names)
+}
+
+func linkedComputations() string {
+	var names []string
+	for _, d := range computations.All() {
+		names = append(names, d.Name)
+	}
+	return orNone(names)
+}
+
+func orNone(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}

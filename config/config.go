@@ -2,7 +2,7 @@
 // flags, in that order, each over the one before it.
 //
 // Loading is strict: an unknown key or a value of the wrong kind is an error that says where it is and what
-// was expected. The tables of sources come from the registry of package sources, so that a source brings
+// was expected. The tables of sources and computations come from the registries of these packages, so that each brings
 // its keys along and no line here changes.
 package config
 
@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"weir/computations"
 	"weir/internal/units"
 	"weir/sources"
 )
@@ -43,6 +44,8 @@ type Config struct {
 
 	// Sources are the kinds of sources of this build, sorted by name.
 	Sources []Source `toml:"-"`
+	// Computations are the kinds of computations of this build, sorted by name.
+	Computations []Computation `toml:"-"`
 }
 
 // Memory bounds what the daemon keeps in memory.
@@ -74,6 +77,15 @@ type Source struct {
 	Doc  string
 	// Config is a pointer to the struct that the source registered, with the effective values.
 	Config sources.Config
+}
+
+// Computation is the table of one kind of computation.
+type Computation struct {
+	Name string
+	Doc  string
+	Rank int
+	// Config is a pointer to the struct that the computation registered, with the effective values.
+	Config computations.Config
 }
 
 // FileMode is a set of permissions, written in octal.
@@ -114,6 +126,11 @@ func Default() *Config {
 	}
 	for _, d := range sources.All() {
 		c.Sources = append(c.Sources, Source{Name: d.Name, Doc: d.Doc, Config: d.Defaults()})
+	}
+	for _, d := range computations.All() {
+		c.Computations = append(c.Computations, Computation{
+			Name: d.Name, Doc: d.Doc, Rank: d.Rank, Config: d.Defaults(),
+		})
 	}
 	return c
 }

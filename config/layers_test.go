@@ -98,6 +98,9 @@ func TestVariablesAreUnique(t *testing.T) {
 		}
 		seen[k.Env] = k.Path
 	}
+	if seen["WEIR_COMPUTATIONS_GUESS_MOST"] != "computations.guess.most" {
+		t.Errorf("%v", seen)
+	}
 	if seen["WEIR_SOURCES_STUB_COUNT"] != "sources.stub.count" || seen["WEIR_SOCKET"] != "socket" {
 		t.Errorf("%v", seen)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // known are the features that a fuller build would have.
-var known = []string{"columns_ip", "sources_stub", "sources_suricata"}
+var known = []string{"columns_ip", "computations_bestname", "sources_stub", "sources_suricata"}
 
 // bad says for each file in testdata what its error must say.
 var bad = map[string]string{
@@ -32,6 +32,13 @@ var bad = map[string]string{
 	"unknown_source_key": `line 2, column 1: sources.stub.bufer: unknown key; did you mean "sources.stub.buffer"?`,
 	"left_out_source": "line 1, column 2: sources.suricata: this build left the source out: " +
 		"build with the tag sources_suricata to add it (this build has: other, stub)",
+	"unknown_computation": "line 1, column 2: computations.gess: unknown computation; this build has: guess; did you " +
+		`mean "guess"?`,
+	"unknown_computation_key": `line 2, column 1: computations.guess.list: unknown key; did you mean "computations`,
+	"left_out_computation": "line 1, column 2: computations.bestname: this build left the computation out: " +
+		"build with the tag computations_bestname to add it (this build has: guess)",
+	"computation_validate":  "line 3, column 1: computations.guess.most: is negative",
+	"type_computation_bool": "line 2, column 11: computations.guess.enabled: expected true or false, not a string",
 	"type_duration":         `line 1, column 9: slice: expected a duration such as "10s", "90m" or "7d", not an`,
 	"type_list":             `line 1, column 8: home: expected a list of prefixes and interface names, or "auto", not`,
 	"type_list_item":        `line 1, column 23: home: expected a list of prefixes and interface names, or "auto", not`,
@@ -164,6 +171,10 @@ func TestFullFile(t *testing.T) {
 				On: true, Buffer: 8 * units.MiB, Count: 7, Ratio: 0.5, Label: "x", Names: []string{"a", "b"},
 			}},
 		},
+		Computations: []Computation{{
+			Name: "guess", Doc: "A computation for tests.", Rank: 3,
+			Config: &guess{Lists: []string{"/srv/names.list"}, Most: 2},
+		}},
 	}
 	if diff := cmp.Diff(want, l.Config); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -108,33 +108,15 @@ func (l *loader) explainUnknown(parts []string) string {
 	if k, ok := l.schema.byPath[path]; ok {
 		return fmt.Sprintf("expected %s, not a table", k.Expects())
 	}
-	if len(parts) >= 2 && parts[0] == "sources" && !l.schema.isTable("sources."+parts[1]) {
-		return l.unknownSource(parts[1])
+	for _, k := range l.config.kinds() {
+		if len(parts) >= 2 && parts[0] == k.name && !l.schema.isTable(k.name+"."+parts[1]) {
+			return k.unknown(parts[1], l.features)
+		}
 	}
 	if near := nearest(path, l.schema.names()); near != "" {
 		return fmt.Sprintf("unknown key; did you mean %q?", near)
 	}
 	return "unknown key; `weir config --defaults` lists all"
-}
-
-// unknownSource lists the known sources, and names the build tag if this build left the source out.
-func (l *loader) unknownSource(name string) string {
-	have := make([]string, 0, len(l.config.Sources))
-	for _, s := range l.config.Sources {
-		have = append(have, s.Name)
-	}
-	list := "no sources at all"
-	if len(have) > 0 {
-		list = strings.Join(have, ", ")
-	}
-	if tag := "sources_" + name; slices.Contains(l.features, tag) {
-		return "this build left the source out: build with the tag " + tag + " to add it (this build has: " + list + ")"
-	}
-	hint := ""
-	if near := nearest(name, have); near != "" {
-		hint = fmt.Sprintf("; did you mean %q?", near)
-	}
-	return fmt.Sprintf("unknown source; this build has: %s%s", list, hint)
 }
 
 // unknownVariable is the warning about a variable that sets nothing.

@@ -112,7 +112,7 @@ func fieldsOf(t reflect.Type) func(yield func(reflect.StructField) bool) {
 }
 
 // document gives the whole file as a pointer to a struct whose fields point into c: those of Config and a
-// table for the sources. It is made at run time because the sources are known only then.
+// table for each kind of extension. It is made at run time because the extensions are known only then.
 func (c *Config) document() any {
 	var fields []reflect.StructField
 	var values []reflect.Value
@@ -121,28 +121,18 @@ func (c *Config) document() any {
 		values = append(values, own.FieldByIndex(f.Index).Addr())
 		fields = append(fields, reflect.StructField{Name: f.Name, Type: reflect.PointerTo(f.Type), Tag: f.Tag})
 	}
-	if len(c.Sources) > 0 {
-		table := c.sourcesTable()
+	for _, k := range c.kinds() {
+		if len(k.list) == 0 {
+			continue
+		}
+		table := k.table()
 		values = append(values, table)
 		fields = append(fields, reflect.StructField{
-			Name: "Sources", Type: table.Type(), Tag: `toml:"sources" comment:"Where data come from."`,
+			Name: k.field, Type: table.Type(),
+			Tag: reflect.StructTag(`toml:` + strconv.Quote(k.name) + ` comment:` + strconv.Quote(k.doc)),
 		})
 	}
 	return fill(fields, values).Interface()
-}
-
-// sourcesTable has one field for each kind of source.
-func (c *Config) sourcesTable() reflect.Value {
-	fields := make([]reflect.StructField, len(c.Sources))
-	values := make([]reflect.Value, len(c.Sources))
-	for i, s := range c.Sources {
-		values[i] = reflect.ValueOf(s.Config)
-		fields[i] = reflect.StructField{
-			Name: "S" + strconv.Itoa(i), Type: values[i].Type(),
-			Tag: reflect.StructTag(`toml:` + strconv.Quote(s.Name) + ` comment:` + strconv.Quote(s.Doc)),
-		}
-	}
-	return fill(fields, values)
 }
 
 // fill makes a struct of these fields and returns a pointer to it.
@@ -179,9 +169,11 @@ func newSchema(c *Config) *schema {
 			}
 		}
 	}
-	s.tables = append(s.tables, "sources")
-	for _, src := range c.Sources {
-		s.tables = append(s.tables, "sources."+src.Name)
+	for _, k := range c.kinds() {
+		s.tables = append(s.tables, k.name)
+		for _, e := range k.list {
+			s.tables = append(s.tables, k.name+"."+e.name)
+		}
 	}
 	slices.Sort(s.tables)
 	s.tables = slices.Compact(s.tables)

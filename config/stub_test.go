@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"weir/computations"
 	"weir/internal/units"
 	"weir/sources"
 )
@@ -43,6 +44,26 @@ func (s *other) Enabled() bool                          { return s.On }
 func (*other) Validate() error                          { return nil }
 func (*other) New(sources.Core) (sources.Source, error) { return nil, errors.ErrUnsupported }
 
+// guess is a computation.
+type guess struct {
+	On    bool     `toml:"enabled" comment:"Whether."`
+	Lists []string `toml:"lists" comment:"Which files."`
+	Most  int      `toml:"most" comment:"How many at most."`
+}
+
+func (g *guess) Enabled() bool { return g.On }
+
+func (g *guess) Validate() error {
+	if g.Most < 0 {
+		return errors.New("most is negative")
+	}
+	return nil
+}
+
+func (*guess) New(computations.Core) (computations.Computation, error) {
+	return nil, errors.ErrUnsupported
+}
+
 func TestMain(m *testing.M) {
 	sources.Register(sources.Definition{
 		Name: "stub", Doc: "A source for tests.",
@@ -51,6 +72,10 @@ func TestMain(m *testing.M) {
 	sources.Register(sources.Definition{
 		Name: "other", Doc: "Another source for tests.",
 		Defaults: func() sources.Config { return &other{} },
+	})
+	computations.Register(computations.Definition{
+		Name: "guess", Doc: "A computation for tests.", Rank: 3,
+		Defaults: func() computations.Config { return &guess{On: true, Lists: []string{"/etc/weir/*.list"}, Most: 9} },
 	})
 	m.Run()
 }

@@ -57,7 +57,9 @@ func (c *Config) Validate() []*Problem {
 	v.oneOf("log.level", c.Log.Level, logLevels)
 	v.oneOf("log.format", c.Log.Format, logFormats)
 	v.listen(c.API)
-	v.sources(c.Sources)
+	for _, k := range c.kinds() {
+		k.validate(v)
+	}
 	v.counting(c.Sources)
 	return v.problems
 }
@@ -136,23 +138,6 @@ func (v *validator) listen(a API) {
 		a.Listen)
 }
 
-// sources asks the enabled sources. If the error of one begins with the name of a key, it is about that key.
-func (v *validator) sources(list []Source) {
-	for _, s := range list {
-		if !s.Config.Enabled() {
-			continue
-		}
-		if err := s.Config.Validate(); err != nil {
-			key, text := "sources."+s.Name, err.Error()
-			word, rest, _ := strings.Cut(text, " ")
-			if word = strings.TrimSuffix(word, ":"); v.schema.byPath[key+"."+word].Path != "" {
-				key, text = key+"."+word, rest
-			}
-			v.check(false, key, "%s", text)
-		}
-	}
-}
-
 // counting refuses two sources that count the same traffic.
 func (v *validator) counting(list []Source) {
 	first := ""
@@ -163,7 +148,7 @@ func (v *validator) counting(list []Source) {
 		}
 		key := "sources." + s.Name + "." + c.CountsBy()
 		v.check(first == "", key,
-			"counts what is counted already because of %s, so that every byte would count twice: set one of them to false",
+			"counts what is counted already because of %s, and every byte would count twice: set one of them to false",
 			first)
 		first = cmp.Or(first, key)
 	}
