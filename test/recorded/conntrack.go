@@ -28,7 +28,8 @@ type Flow struct {
 	// ICMPID is the id of an ICMP exchange, ICMPType its type and code.
 	ICMPID, ICMPType uint16
 	ID               uint32
-	// Start is when the kernel told of it first. Stop is when it told the end, zero if the flow outlived the run.
+	// Start is when it began and Stop when it ended by the kernel's own clock, as near as can be told (see
+	// settle); Stop is zero if the flow outlived the run.
 	Start, Stop time.Time
 	// Counters are the last ones known of each direction, as in Orig and Reply.
 	Counters [2]messages.Counter

@@ -160,17 +160,18 @@ func (e *Event) fits(t *Tuple) bool {
 	return o.Proto == t.Proto && (o.Src == t.Src && o.Dst == t.Dst || o.Src == t.Dst && o.Dst == t.Src)
 }
 
-// Owner gives the connection that an event is about, or nil: the one with its ends, before NAT or behind it, that
-// lived when Suricata's flow began, or when the event happened if that is unknown or if the protocol has no
-// connections (there one flow of Suricata may be several of the kernel).
+// Owner gives the connection that an event is about, or nil: one with its ends, before NAT or behind it. Of several
+// it is the one that began when Suricata's flow did, or if that is unknown, the one that lived when the event
+// happened; so too if the protocol has no connections, where one flow of Suricata may be several of the kernel.
 func (r *Run) Owner(e *Event) *Flow {
-	at := e.At
-	if !e.Began.IsZero() && e.Tuple.Proto == 6 {
-		at = e.Began
-	}
+	began := e.Tuple.Proto == 6 && !e.Began.IsZero()
 	var best *Flow
 	for _, f := range r.Flows {
-		if (e.fits(&f.Orig) || e.fits(&f.Reply)) && (best == nil || f.distance(at) <= best.distance(at)) {
+		switch {
+		case !e.fits(&f.Orig) && !e.fits(&f.Reply):
+		case best == nil,
+			began && f.Start.Sub(e.Began).Abs() <= best.Start.Sub(e.Began).Abs(),
+			!began && f.distance(e.At) <= best.distance(e.At):
 			best = f
 		}
 	}

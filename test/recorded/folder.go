@@ -94,7 +94,38 @@ func (r *Run) read() error {
 	if r.Events, err = readEVE(eve); err != nil {
 		return fmt.Errorf("read eve.json: %w", err)
 	}
+	r.settle()
 	return nil
+}
+
+// settle makes the times of flows those that the kernel would have told. conntrack(8) writes when it printed a
+// line, which is later by up to a third of a second where the machine was busy. Suricata has the time of the packet
+// that opened the flow, and the kernel that of a moment later. A tuple is used again when the kernel drops the flow
+// that had it, because of the packet that opens the next one.
+func (r *Run) settle() {
+	const (
+		lag    = time.Second
+		moment = 50 * time.Microsecond
+	)
+	for _, f := range r.Flows {
+		least := lag
+		for i := range r.Events {
+			e := &r.Events[i]
+			if e.Type == "flow" && !e.Began.IsZero() && f.Orig == e.Tuple && e.Began.Add(moment).Before(f.Start) {
+				least = min(least, f.Start.Sub(e.Began.Add(moment)))
+			}
+		}
+		if least < lag {
+			f.Start = f.Start.Add(-least)
+		}
+	}
+	for _, f := range r.Flows {
+		for _, next := range r.Flows {
+			if f.Orig == next.Orig && f.Start.Before(next.Start) && f.Stop.After(next.Start) {
+				f.Stop = next.Start.Add(-moment / 10)
+			}
+		}
+	}
 }
 
 // Other gives what came over another transport, "stream.bin" or "dgram.bin"; nil if that was not recorded.
