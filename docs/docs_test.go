@@ -54,9 +54,20 @@ func TestConfigurationPage(t *testing.T) {
 
 func TestColumnsInQueryPage(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("| column | type | examples | meaning |\n|---|---|---|---|\n")
+	b.WriteString("| column | values | examples | meaning, and where it comes from |\n|---|---|---|---|\n")
 	for _, c := range columns.All() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", c.Name, c.Type, strings.Join(c.Examples, ", "), c.Doc)
+		if c.Side == columns.OfRemote {
+			continue // It stands beside its sibling.
+		}
+		names := "`" + c.Name + "`"
+		if c.Side == columns.OfLocal {
+			names += " `" + c.Sibling(columns.OfRemote).Name + "`"
+		}
+		values := c.Type
+		if c.Set {
+			values = "set of " + values
+		}
+		fmt.Fprintf(&b, "| %s | %s | `%s` | %s |\n", names, values, strings.Join(c.Examples, "` `"), c.Doc)
 	}
 	generated(t, "query.md", "columns", b.String())
 }
