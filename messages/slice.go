@@ -61,6 +61,8 @@ type CloseSlice struct {
 	// Snapshots are the complete snapshots that this slice rests on, by source: a flow that is missing
 	// from several of them in a row has vanished.
 	Snapshots []SnapshotTaken
+	// Accounts asks for the accounts of all live flows, not only of those that did something.
+	Accounts bool
 }
 
 // SlicePart is what one shard contributes to a slice.
@@ -70,6 +72,10 @@ type SlicePart struct {
 	Rows  *Rows
 	// Amendments say better what earlier slices say of flows of this shard.
 	Amendments []Amendment
+	// Accounts are those of the flows that did something in the slice, or of all if AllAccounts is set; none if
+	// nobody keeps them.
+	Accounts    []Account
+	AllAccounts bool
 	// Losses are what the shard itself knows to be missing.
 	Losses []Loss
 }
@@ -107,6 +113,9 @@ type Slice struct {
 	Parts []*Rows
 	// Amendments are about earlier slices.
 	Amendments []Amendment
+	// Accounts are those of all shards; AllAccounts says that they are those of all live flows.
+	Accounts    []Account
+	AllAccounts bool
 	// Losses touch this slice.
 	Losses []Loss
 	// Complete says that every participant answered in time.
