@@ -64,7 +64,7 @@ func (t *Translator) answers(ctx context.Context, x *work, port uint16, w source
 		r := &records[i]
 		asked, ok := c.from(r.Owner, d.Queries)
 		if !ok {
-			result = NoAnswer
+			t.counts.unasked.Add(1)
 			continue
 		}
 		now, err := t.answer(ctx, x, client, asked, r, w)

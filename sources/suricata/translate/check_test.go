@@ -80,7 +80,7 @@ func checkFact(t testing.TB, f *messages.Fact) {
 	t.Helper()
 	if f.Name != "" {
 		checkText(t, "name", f.Name, 253)
-		if strings.HasSuffix(f.Name, ".") || strings.ContainsFunc(f.Name, func(r rune) bool { return 'A' <= r && r <= 'Z' }) {
+		if strings.HasSuffix(f.Name, ".") || strings.ContainsAny(f.Name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 			t.Fatalf("name %q", f.Name)
 		}
 	}

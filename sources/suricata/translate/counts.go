@@ -25,8 +25,6 @@ const (
 	Repeated
 	// NotBound: a DHCP message that gives no address to anybody.
 	NotBound
-	// NoAnswer: a DNS record that leads from no name that was asked, such as the address of a name server.
-	NoAnswer
 	// Ghost: the flow record of one packet that came after its connection was forgotten.
 	Ghost
 	// Late: the event came so long after the record of its flow that the flow is gone.
@@ -56,8 +54,6 @@ func (r Reason) String() string {
 		return "repeated"
 	case NotBound:
 		return "not_bound"
-	case NoAnswer:
-		return "no_answer"
 	case Ghost:
 		return "ghost"
 	case Late:
@@ -79,6 +75,8 @@ type Counts struct {
 	Updates, Facts uint64
 	// FactsRepeated were told a moment before.
 	FactsRepeated uint64
+	// Unasked are DNS records that answer another name than was asked, such as the addresses of name servers.
+	Unasked uint64
 	// Excess are values and facts of one event beyond the bounds.
 	Excess uint64
 	// FlowsForgotten are flows of which nothing is remembered any more because newer ones needed the room. Where
@@ -92,7 +90,7 @@ type Counts struct {
 type counters struct {
 	used                              atomic.Uint64
 	unused                            [Reasons]atomic.Uint64
-	updates, facts, repeated          atomic.Uint64
+	updates, facts, repeated, unasked atomic.Uint64
 	excess, flowsForgotten, flowsKept atomic.Uint64
 }
 
@@ -101,7 +99,7 @@ func (t *Translator) Counts() Counts {
 	n := &t.counts
 	c := Counts{
 		Used: n.used.Load(), Updates: n.updates.Load(), Facts: n.facts.Load(), FactsRepeated: n.repeated.Load(),
-		Excess: n.excess.Load(), FlowsForgotten: n.flowsForgotten.Load(), FlowsKept: n.flowsKept.Load(),
+		Unasked: n.unasked.Load(), Excess: n.excess.Load(), FlowsForgotten: n.flowsForgotten.Load(), FlowsKept: n.flowsKept.Load(),
 	}
 	for i := range c.Unused {
 		c.Unused[i] = n.unused[i].Load()

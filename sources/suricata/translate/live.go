@@ -57,6 +57,9 @@ func (t *Translator) live(ctx context.Context, k kind, x *work, w sources.Writer
 	t.update = messages.Update{Key: x.key, Stop: seen}
 	switch {
 	case l.start == 0:
+		if err := t.closeReopened(ctx, k, x, w); err != nil {
+			return 0, err
+		}
 		if t.update.Status = t.birth(k, x, f); t.update.Status == messages.Started {
 			t.update.Stop, fresh = 0, true
 		}
@@ -104,6 +107,16 @@ func (t *Translator) own(ctx context.Context, k kind, x *work, w sources.Writer)
 // already, and which it takes for a flow in the other direction.
 func (x *work) ghost() bool {
 	return x.Proto == protoTCP && x.has(eve.HasTCP) && !x.TCP.SYN && x.Flow.State == "new"
+}
+
+// closeReopened ends the flow that was left open between the event's ends, if the event is the record of a flow
+// that began with a SYN: then it does not go on.
+func (t *Translator) closeReopened(ctx context.Context, k kind, x *work, w sources.Writer) error {
+	id := openID{conn: x.conn, key: x.key}
+	if k != kindRecord || !x.has(eve.HasTCP) || !x.TCP.SYN || t.open.peek(id) == nil {
+		return nil
+	}
+	return t.close(ctx, id, w)
 }
 
 // birth opens a flow and says so, or goes on with one that was left open.

@@ -136,15 +136,10 @@ func (t *Translator) translate(ctx context.Context, x *work, w sources.Writer) (
 	if err != nil {
 		return 0, err
 	}
-	return better(tags, fact), nil
-}
-
-// better gives what became of an event of which two uses were tried: used if one was, else the reason of the tags.
-func better(tags, fact Reason) Reason {
-	if fact == used || tags == Empty && fact == NoAnswer {
-		return fact
+	if fact == used {
+		return used, nil
 	}
-	return tags
+	return tags, nil
 }
 
 // Forget ends what is remembered of a connection that was closed. Where EVE is the only source it ends the

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"weir/columns"
 	"weir/messages"
-	"weir/sources/suricata/eve"
 )
 
 // sink keeps what a translator hands over. It is a sources.Writer.
@@ -56,18 +54,18 @@ func (s *sink) take() string {
 
 func endText(e messages.End) string { return fmt.Sprintf("%s:%d", e.IP(), e.Port) }
 
-// updateText shows an update without its times but for how long before base they were; see timed.
+// updateText shows an update as one line.
 func updateText(u *messages.Update, tags []columns.Tag) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s %s", u.Key.Proto, endText(u.Key.A), endText(u.Key.B))
-	if u.Status != messages.Seen {
-		fmt.Fprintf(&b, " %s", map[messages.Status]string{messages.Started: "started", messages.Ended: "ended"}[u.Status])
-	}
+	b.WriteString([]string{messages.Seen: "", messages.Started: " started", messages.Ended: " ended"}[u.Status])
 	if u.Flags&messages.Oriented != 0 {
-		b.WriteString(map[bool]string{false: " from=a", true: " from=b"}[u.Flags&messages.InitiatorB != 0])
+		fmt.Fprintf(&b, " from=%c", 'a'+rune(u.Flags&messages.InitiatorB))
 	}
 	if u.Kind == messages.Absolute {
-		fmt.Fprintf(&b, " a=%d/%d b=%d/%d", u.Counters[0].Packets, u.Counters[0].Bytes, u.Counters[1].Packets, u.Counters[1].Bytes)
+		for i, c := range u.Counters {
+			fmt.Fprintf(&b, " %c=%d/%d", 'a'+i, c.Packets, c.Bytes)
+		}
 	}
 	if u.Start != 0 {
 		fmt.Fprintf(&b, " start=%s", clockText(u.Start))
@@ -102,27 +100,4 @@ func factText(f *messages.Fact) string {
 		s += fmt.Sprintf(" ttl=%s", f.TTL)
 	}
 	return s + fmt.Sprintf(" source=%s at=%s", f.Source, clockText(f.Time))
-}
-
-// base is when the events of tests happen.
-var base = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-// feed decodes lines and translates them; each is received a millisecond after its own time, or after the line
-// before it if it has none.
-func feed(t testing.TB, tr *Translator, w *sink, conn uint64, lines ...string) {
-	t.Helper()
-	received := base
-	d := eve.NewDecoder()
-	var e eve.Event
-	for _, l := range lines {
-		if err := d.Decode([]byte(l), &e); err != nil {
-			t.Fatalf("%v: %s", err, l)
-		}
-		if e.Time != 0 {
-			received = time.Unix(0, e.Time).Add(time.Millisecond)
-		}
-		if err := tr.Event(t.Context(), conn, &e, received, w); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
