@@ -176,15 +176,22 @@ func (c *cursor) raw() []byte {
 // number takes the next value, which begins with a digit or a minus; it says whether it is a whole number that
 // is not below zero and has at most 64 bits.
 func (c *cursor) number() (uint64, bool) {
-	end := c.at
-	for end < len(c.text) && c.text[end]-'0' <= 9 {
-		end++
+	i := c.at
+	// Nine digits fit into a word of any machine.
+	var low uint
+	for end := min(i+9, len(c.text)); i < end && c.text[i]-'0' <= 9; i++ {
+		low = low*10 + uint(c.text[i]-'0')
 	}
-	digits := c.text[c.at:end]
-	plain := end < len(c.text) && len(digits) > 0 && (digits[0] != '0' || len(digits) == 1)
-	if plain && (c.text[end] == ',' || c.text[end] == '}' || c.text[end] == ']') {
-		c.at = end
-		return parseUint(digits)
+	v := uint64(low)
+	for ; i < len(c.text) && c.text[i]-'0' <= 9; i++ {
+		v = v*10 + uint64(c.text[i]-'0')
+	}
+	digits := i - c.at
+	plain := i < len(c.text) && (c.text[i] == ',' || c.text[i] == '}' || c.text[i] == ']')
+	// Nineteen digits always fit, and no number of several digits begins with zero.
+	if plain && digits <= 19 && (digits == 1 || digits > 1 && c.text[c.at] != '0') {
+		c.at = i
+		return v, true
 	}
 	return parseUint(c.raw())
 }
@@ -228,20 +235,22 @@ func (c *cursor) skip() {
 }
 
 // special returns where the first byte from start on is that ends a text or is not itself: a quote, a
-// backslash or a control character. Eight bytes are looked at together: of a word w, the highest bit of a
-// byte in (w-n) &^ w is set if that byte is below n, and in some above it; the lowest one is right.
+// backslash or a control character. As many bytes are looked at together as a word of the machine has: of a
+// word w, the highest bit of a byte in (w-n) &^ w is set if that byte is below n, and in some above it; the
+// lowest one is right.
 func special(text []byte, start int) int {
 	const (
-		ones = 0x0101010101010101
-		high = 0x80 * ones
+		size = bits.UintSize / 8
+		ones = ^uint(0) / 255
+		high = ones << 7
 	)
 	i := start
-	for ; i+8 <= len(text); i += 8 {
-		w := binary.LittleEndian.Uint64(text[i:])
+	for ; i+size <= len(text); i += size {
+		w := word(text[i:])
 		quote, slash := w^'"'*ones, w^'\\'*ones
 		found := ((w-' '*ones)&^w | (quote-ones)&^quote | (slash-ones)&^slash) & high
 		if found != 0 {
-			return i + bits.TrailingZeros64(found)/8
+			return i + bits.TrailingZeros(found)/8
 		}
 	}
 	for ; i < len(text); i++ {
@@ -250,4 +259,12 @@ func special(text []byte, start int) int {
 		}
 	}
 	return i
+}
+
+// word returns the first bytes of text as a word of the machine, the first byte lowest.
+func word(text []byte) uint {
+	if bits.UintSize == 64 {
+		return uint(binary.LittleEndian.Uint64(text))
+	}
+	return uint(binary.LittleEndian.Uint32(text))
 }

@@ -69,7 +69,7 @@ func (l *Lines) Counts() Counts {
 // it is another one after each returns (see Event). Nothing of line is kept.
 func (l *Lines) Line(line []byte, each func(*Event)) {
 	l.counts.Lines++
-	rest := bytes.TrimRight(line, " \t\r\n")
+	rest := trim(line)
 	start := bytes.IndexByte(rest, '{')
 	if start < 0 {
 		l.noObject(rest)
@@ -173,7 +173,20 @@ func nextStart(piece []byte, last bool) int {
 	return -1
 }
 
+// trim returns line without the space at its end.
+func trim(line []byte) []byte {
+	for len(line) > 0 {
+		switch line[len(line)-1] {
+		case ' ', '\t', '\r', '\n':
+			line = line[:len(line)-1]
+		default:
+			return line
+		}
+	}
+	return line
+}
+
 // blank says whether there is nothing in b but space and perhaps a byte order mark.
 func blank(b []byte) bool {
-	return len(bytes.TrimSpace(bytes.TrimPrefix(b, []byte("\ufeff")))) == 0
+	return len(b) == 0 || len(trim(bytes.TrimPrefix(b, []byte("\ufeff")))) == 0
 }

@@ -40,19 +40,18 @@ func fraction(s []byte) (int64, []byte) {
 	if len(s) < 2 || s[0] != '.' && s[0] != ',' || s[1] < '0' || s[1] > '9' {
 		return 0, s
 	}
-	var v int64
-	digits := 0
+	v, digits := 0, 0
 	i := 1
 	for ; i < len(s) && '0' <= s[i] && s[i] <= '9'; i++ {
 		if digits < 9 {
-			v = v*10 + int64(s[i]-'0')
+			v = v*10 + int(s[i]-'0')
 			digits++
 		}
 	}
 	for ; digits < 9; digits++ {
 		v *= 10
 	}
-	return v, s[i:]
+	return int64(v), s[i:]
 }
 
 // offset reads a zone as seconds east of Greenwich.
