@@ -12,26 +12,6 @@ import (
 	"weir/test/recorded"
 )
 
-// transport is how the lines of a run arrive.
-type transport struct {
-	name string
-	// late is how much later than they were written.
-	late time.Duration
-	// lines are the lines, and at when each was written.
-	lines [][]byte
-	at    []time.Time
-}
-
-// asWritten gives the lines of eve.json.
-func asWritten(r *recorded.Run, late time.Duration) transport {
-	tr := transport{name: "eve.json", late: late}
-	for i := range r.Events {
-		tr.lines = append(tr.lines, r.Events[i].Raw)
-		tr.at = append(tr.at, r.Events[i].Written)
-	}
-	return tr
-}
-
 // step is something that happens at a time.
 type step struct {
 	at time.Time
@@ -46,26 +26,20 @@ type played struct {
 	counts translate.Counts
 }
 
-// play lets a run happen again, in the order of its times.
-func play(t *testing.T, r *recorded.Run, n int, tr transport) played {
+// play lets a run happen again with n shards, in the order of its times. The events arrive so much later than they
+// were written, or earlier.
+func play(t *testing.T, r *recorded.Run, n int, events []recorded.Event, late time.Duration) played {
 	t.Helper()
 	begin, end := r.Span()
-	for _, at := range tr.at {
-		if at.Add(tr.late).After(end) {
-			end = at.Add(tr.late)
-		}
-		if at.Add(tr.late).Before(begin) {
-			begin = at.Add(tr.late)
-		}
-	}
-	begin = begin.Truncate(slice)
+	begin = begin.Add(-slice).Truncate(slice) // Suricata may have been earlier.
+	end = end.Add(slice)
 	p := played{shards: newShards(t, n, begin), lines: eve.NewLines()}
 	steps := kernelSteps(t, r, p.shards)
 	tl := translate.New(translate.Options{})
-	for i, raw := range tr.lines {
-		at := tr.at[i].Add(tr.late)
+	for i := range events {
+		at := events[i].Written.Add(late)
 		steps = append(steps, step{at, func() {
-			p.lines.Line(raw, func(e *eve.Event) {
+			p.lines.Line(events[i].Raw, func(e *eve.Event) {
 				must(t, tl.Event(t.Context(), 1, e, at, p.from("suricata")))
 			})
 			must(t, p.Flush(t.Context()))

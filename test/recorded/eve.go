@@ -11,7 +11,7 @@ import (
 
 // Event is one line of Suricata, with the little that tells whose it is and what it calls the other end.
 type Event struct {
-	// Raw is the line without its newline.
+	// Raw is the line that it stood on, without its newline.
 	Raw []byte
 	// At is its time, and Written when it can have been written: lines are not in the order of their times.
 	At, Written time.Time
@@ -25,6 +25,7 @@ type Event struct {
 	// Answers are the addresses that a DNS answer gives for Queries[0].
 	Answers []netip.Addr
 	flowID  uint64
+	start   time.Time
 	tagged  bool
 }
 
@@ -65,29 +66,39 @@ type question struct {
 
 const stamp = "2006-01-02T15:04:05.999999-0700"
 
-// readEVE reads eve.json, a whole event on each line.
-func readEVE(content []byte) ([]Event, error) {
-	var all []Event
-	began := map[string]time.Time{}
+// readEVE reads events, each on a line. Of a line that is cut, so that the next event stands on it too, it reads that
+// one if it is whole; it says how many lines were of no use.
+func readEVE(content []byte) (all []Event, lost int) {
 	var written time.Time
 	for raw := range bytes.Lines(content) {
-		e, start, err := readLine(bytes.TrimRight(raw, "\n"))
+		raw = bytes.TrimRight(raw, "\n")
+		e, err := readLine(raw)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		if e.Type == "flow" {
-			began[e.flow()] = start
+			if e, err = readLine(raw[max(0, bytes.LastIndex(raw, []byte(`{"timestamp":"`))):]); err != nil {
+				lost++
+				continue
+			}
 		}
 		if e.At.After(written) {
 			written = e.At
 		}
-		e.Written = written
+		e.Raw, e.Written = raw, written
 		all = append(all, e)
 	}
-	for i := range all {
-		all[i].Began = began[all[i].flow()]
+	return all, lost
+}
+
+// begin tells events when their flows began, as records of the flows say, which are among events too.
+func begin(events, records []Event) {
+	began := map[string]time.Time{}
+	for i := range records {
+		if records[i].Type == "flow" {
+			began[records[i].flow()] = records[i].start
+		}
 	}
-	return all, nil
+	for i := range events {
+		events[i].Began = began[events[i].flow()]
+	}
 }
 
 // flow names Suricata's flow: its identifier alone may be used twice.
@@ -96,18 +107,18 @@ func (e *Event) flow() string {
 	return fmt.Sprint(e.flowID, e.Tuple.Proto, min(a, b), max(a, b))
 }
 
-func readLine(raw []byte) (e Event, start time.Time, err error) {
+func readLine(raw []byte) (e Event, err error) {
 	var l line
 	if err := json.Unmarshal(raw, &l); err != nil {
-		return e, start, fmt.Errorf("unmarshal: %w", err)
+		return e, fmt.Errorf("unmarshal: %w", err)
 	}
-	e = Event{Raw: raw, Type: l.Type, SNI: l.TLS.SNI, Host: l.HTTP.Hostname, flowID: l.FlowID, tagged: len(l.VLAN) > 0}
+	e = Event{Type: l.Type, SNI: l.TLS.SNI, Host: l.HTTP.Hostname, flowID: l.FlowID, tagged: len(l.VLAN) > 0}
 	if e.At, err = time.Parse(stamp, l.Timestamp); err != nil {
-		return e, start, fmt.Errorf("timestamp: %w", err)
+		return e, fmt.Errorf("timestamp: %w", err)
 	}
 	if l.Flow.Start != "" {
-		if start, err = time.Parse(stamp, l.Flow.Start); err != nil {
-			return e, start, fmt.Errorf("flow.start: %w", err)
+		if e.start, err = time.Parse(stamp, l.Flow.Start); err != nil {
+			return e, fmt.Errorf("flow.start: %w", err)
 		}
 	}
 	e.Tuple.Proto = map[string]uint8{"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58}[strings.ToUpper(l.Proto)]
@@ -117,7 +128,7 @@ func readLine(raw []byte) (e Event, start time.Time, err error) {
 	if l.Type == "dns" {
 		err = e.readDNS(l.DNS)
 	}
-	return e, start, err
+	return e, err
 }
 
 func (e *Event) readDNS(raw []byte) error {

@@ -91,9 +91,11 @@ func (r *Run) read() error {
 	if err != nil {
 		return err
 	}
-	if r.Events, err = readEVE(eve); err != nil {
-		return fmt.Errorf("read eve.json: %w", err)
+	var lost int
+	if r.Events, lost = readEVE(eve); lost != 0 {
+		return fmt.Errorf("read eve.json: %d lines are no events", lost)
 	}
+	begin(r.Events, r.Events)
 	r.settle()
 	return nil
 }
@@ -128,14 +130,17 @@ func (r *Run) settle() {
 	}
 }
 
-// Other gives what came over another transport, "stream.bin" or "dgram.bin"; nil if that was not recorded.
-func (r *Run) Other(t testing.TB, name string) []byte {
+// Other gives what came over another transport, "stream.bin" or "dgram.bin", and how many lines were of no use; nil
+// if that was not recorded.
+func (r *Run) Other(t testing.TB, name string) (events []Event, lost int) {
 	t.Helper()
 	content, err := r.file(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
 	}
-	return content
+	events, lost = readEVE(content)
+	begin(events, r.Events)
+	return events, lost
 }
 
 // Span is from the first to the last line of conntrack.
