@@ -35,7 +35,8 @@ func SplitSet(cell Value) []Value {
 	return vs
 }
 
-// FormatCell prints a cell: one value, or the values of a set in their order, separated by commas.
+// FormatCell prints a cell: one value, or the values of a set in their order, separated by commas. Who prints for
+// users takes the values of a set apart with FormatSet, since one may hold a comma.
 func (c *Column) FormatCell(cell Value) string {
 	if !c.Set {
 		return c.Format(cell)

@@ -47,6 +47,13 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// TestCleanOfGoodNamesIsFree: nearly all names need no cleaning.
+func TestCleanOfGoodNamesIsFree(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { name.Clean("www.example.org") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // FuzzClean: what is cleaned is a value of the columns as it is, and cleaning again changes nothing.
 func FuzzClean(f *testing.F) {
 	for _, raw := range []string{

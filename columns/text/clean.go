@@ -41,5 +41,8 @@ func replace(s string) string {
 // unfit says whether a character acts instead of being seen: it could end a line, command a terminal, or
 // show a text in another order than it is read.
 func unfit(r rune) bool {
+	if r < utf8.RuneSelf { // Nearly all are.
+		return r < ' ' || r == 0x7f
+	}
 	return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || unicode.Is(unicode.Bidi_Control, r)
 }

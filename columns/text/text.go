@@ -15,9 +15,8 @@ import (
 )
 
 // Column describes a column of texts of at most so many bytes, in which upper and lower case differ.
-// An operand with a star stands for many values, whatever their case (see the package's globs). A longer
-// text that is tagged is cut before the character that does not fit. An empty text is no value: its tag
-// tags nothing.
+// In an operand a star stands for any run of characters, and case does not matter. A longer text that is
+// tagged is cut before the character that does not fit. An empty text is no value: its tag tags nothing.
 func Column(name, doc string, most int, set bool, examples ...string) columns.Spec[string] {
 	return spec(name, doc, most, set, func(s string) string { return s }, examples)
 }
