@@ -55,8 +55,8 @@ type shardSeat struct {
 	closed uint64          // the last slice that was closed
 	dirty  bool            // something was applied since
 	failed bool            // the table has panicked and was not rescued yet
-	// unheard is how many events the table has lost because no computation took them, as far as the
-	// computations know: each may have been the end of a flow.
+	// unheard is how many events the table had lost, because nobody took them, when the computations had to
+	// begin anew for that.
 	unheard uint64
 
 	asked     atomic.Bool // a reportStats is on its way
@@ -64,6 +64,10 @@ type shardSeat struct {
 	mu        sync.Mutex
 	stats     flows.Stats // the last known
 }
+
+// manyLost is after how many lost events of a table, each of which may have been the end of a flow, the
+// computations begin anew: otherwise they would keep these flows for ever.
+const manyLost = 1024
 
 // setHome and reportStats are for shards.
 type (
@@ -132,7 +136,7 @@ func counts(b *messages.Batch) bool {
 // flush hands the computations what they can take; nobody waits for them here.
 func (s *shardSeat) flush(m *messages.FlushEvents) {
 	if s.herald != nil {
-		if lost := s.table.Stats().EventsLost; lost > s.unheard {
+		if lost := s.table.Stats().EventsLost; lost >= s.unheard+manyLost {
 			s.unheard = lost
 			s.herald.lost(s.table)
 		}
