@@ -57,12 +57,15 @@ func protocols() map[string]uint8 {
 
 // rcodeName returns the name of a DNS response code as Suricata writes it.
 func rcodeName(code uint64) string {
-	names := [...]string{
+	names := []string{
 		"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
 		"NOTAUTH", "NOTZONE",
 	}
-	if code >= uint64(len(names)) {
-		return ""
+	for _, name := range names {
+		if code == 0 {
+			return name
+		}
+		code--
 	}
-	return names[code]
+	return ""
 }

@@ -23,7 +23,8 @@ func decode(t testing.TB, d *Decoder, line string) Event {
 // is neither null nor of the right type is counted as odd.
 func TestWrongTypes(t *testing.T) {
 	values := []string{
-		`null`, `true`, `-1`, `1.5`, `1e99`, `99999999999999999999`, `"text"`, `""`, `[]`, `{}`, `[null,{},[],7,"x",-1]`,
+		`null`, `true`, `-1`, `1.5`, `1e99`, `99999999999999999999`, `"text"`, `""`, `[]`, `{}`,
+		`[null,{},[],7,"x",-1]`,
 		`{"a":{"b":[1]},"hash":5,"host":null,"client_id":{},"A":[1,null,{}],"software_version":[]}`,
 	}
 	for _, path := range paths() {
@@ -141,7 +142,8 @@ func TestShapes(t *testing.T) {
 			0,
 		},
 		{
-			`{"mdns":{"rcode":3,"answers":[{"rrname":"a","srv":{"name":"b"}}],"additionals":[{"rrname":"b","a":"1.2.3.4"}]}}`,
+			`{"mdns":{"rcode":3,"answers":[{"rrname":"a","srv":{"name":"b"}}],
+				"additionals":[{"rrname":"b","a":"1.2.3.4"}]}}`,
 			Event{Has: HasDNS, DNS: DNS{Rcode: "NXDOMAIN", Answers: []Answer{
 				{Owner: "a", Type: "SRV", Data: "b"}, {Owner: "b", Type: "A", Data: "1.2.3.4"},
 			}}},
