@@ -20,7 +20,9 @@ func BenchmarkGlob(b *testing.B) {
 
 // BenchmarkClean is what a source pays for each text that needs no cleaning, and for one that does.
 func BenchmarkClean(b *testing.B) {
-	for name, raw := range map[string]string{"good": "www.example.org", "hostile": "\x1b[2Jwww\u202e\xff.example.org\x00"} {
+	for name, raw := range map[string]string{
+		"good": "www.example.org", "hostile": "\x1b[2Jwww\u202e\xff.example.org\x00",
+	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
