@@ -167,6 +167,30 @@ func TestTagsUnderAnAliasWaitForTheFlow(t *testing.T) {
 	}
 }
 
+// Tags that come back from the flow that had an alias before go on to the one that has it by now.
+func TestTagsThatAreGivenBackGoToTheNextOwner(t *testing.T) {
+	c := newCluster(16)
+	first, alias := masked(2, 20000, time.Second)
+	second, _ := masked(3, 20000, 20*time.Second)
+	over := ended(first)
+	over.Stop = first.Start + int64(time.Second)
+	c.send(over, &alias)
+	c.deliverAll()
+	seen, tag := outside(alias, 21*time.Second, "x")
+	c.send(seen, nil, tag)
+	at := ShardOf(alias.Hash(seed), 16)
+	c.deliver(at) // On its way to the first owner.
+	c.send(second, &alias)
+	c.deliver(ShardOf(second.Key.Hash(seed), 16))
+	c.deliver(at) // The second owner is known.
+	c.deliverAll()
+	got := map[messages.Key]string{}
+	c.hear(got)
+	if got[second.Key] == "" || got[first.Key] != "" {
+		t.Errorf("the first owner has %q, the second %q", got[first.Key], got[second.Key])
+	}
+}
+
 // Hosts use the same port of the NAT one after the other, and a watcher beyond it tags each use. However shards
 // and their messages are late, each tag ends at the flow that it was seen of, or is counted as dropped.
 func TestEveryTagUnderAnAliasAtItsOwner(t *testing.T) {

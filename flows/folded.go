@@ -105,7 +105,8 @@ func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) boo
 
 // unfold gives an entry that was announced the account of its flow, if that was folded: what is booked there
 // must not be booked again.
-func (t *Table) unfold(u *messages.Update, e *entry) {
+func (t *Table) unfold(u *messages.Update, at uint32) {
+	e := t.arena.at(at)
 	if !e.is(flagAnnounced) || t.folded.used() == 0 || tagsOnly(u) {
 		return
 	}
@@ -118,6 +119,7 @@ func (t *Table) unfold(u *messages.Update, e *entry) {
 	e.start, e.id, e.last, e.seen, e.source = u.Start, u.ID, f.last, f.seen, f.source
 	e.flags = e.flags&^flagAnnounced | f.flags&ledger
 	t.folded.remove(n)
+	t.note(at, e, 0)
 }
 
 // addTo sums one flow's movements; up is the place of what the local end sent.

@@ -48,13 +48,11 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	} else if n = t.admit(b, u, src); n == 0 {
 		t.refuse(u, src)
 		return
-	} else {
-		w.fresh = true
 	}
 	e := t.arena.at(n)
 	t.book(n, e, u, stale)
-	if w.fresh && !e.is(flagAnnounced) {
-		t.join(n, e, u.Hash, w)
+	if w.first != 0 && !e.is(flagAnnounced) {
+		t.check(n, e, u.Hash, w)
 	}
 	if tags := b.TagsOf(u); len(tags) > 0 {
 		t.tag(n, e, tags)
@@ -110,7 +108,7 @@ func tagsOnly(u *messages.Update) bool {
 // folded, and 0 if it is about another one.
 func (t *Table) same(b *messages.Batch, u *messages.Update, n uint32) uint32 {
 	e := t.arena.at(n)
-	t.unfold(u, e)
+	t.unfold(u, n)
 	if reborn(b, u, &account{last: &e.last, flags: &e.flags}, e.seen) {
 		return 0
 	}

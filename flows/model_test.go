@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"weir/columns"
 	"weir/messages"
 )
 
@@ -80,8 +81,14 @@ func TestEveryByteOnce(t *testing.T) {
 					b.events(announced(k.record(i, c)))
 				}
 			case "tag":
-				u := nth(i, 0)
-				b.tab.Apply(batch(0, messages.Update{Key: u.Key}))
+				u := messages.Update{Key: nth(i, 0).Key}
+				if rapid.Bool().Draw(rt, "seen") {
+					u.Stop = born.Add(k.now).UnixNano()
+				}
+				u.Hash = u.Key.Hash(seed)
+				m := messages.NewBatch()
+				m.Add(&u, nil, []columns.Tag{text.Tag(step)})
+				b.tab.Apply(m)
 			case "fold":
 				if n := b.tab.coldest(); n != 0 {
 					b.tab.fold(n)

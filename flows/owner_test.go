@@ -269,3 +269,56 @@ func TestWaitingTagsAreBounded(t *testing.T) {
 		t.Errorf("%d announced, %d tags unclaimed", s.Announced, s.TagsUnclaimed)
 	}
 }
+
+// An event may be taken for the start of another flow than its own; what its record tells then counts.
+func TestTagsOfSeveralFlowsWait(t *testing.T) {
+	b := newBench(t, nil)
+	tag := func(at time.Duration, name string) {
+		b.tagSeen(born.Add(at).UnixNano(), textEnd.Tag(columns.EndA, name))
+	}
+	short := ended(flowOf(client, server, 10*time.Second, 10, 0))
+	short.Stop = short.Start + int64(time.Second)
+	tag(6*time.Second, "of a flow that is never told")
+	b.events(short)
+	tag(12*time.Second, "of the last")
+	last := flowOf(client, server, 11500*time.Millisecond, 10, 0)
+	last.ID = 9
+	b.events(announced(last))
+	b.close()
+	b.snapshot(last)
+	if got := cell(t, b.close(), "local.flows_test.end"); got != "of the last" {
+		t.Errorf("the last flow has %q", got)
+	}
+	for range announcedSlices {
+		b.close()
+	}
+	if s := b.tab.Stats(); s.TagsUnclaimed != 1 || s.Announced != 0 {
+		t.Errorf("%d tags unclaimed, %d flows announced", s.TagsUnclaimed, s.Announced)
+	}
+}
+
+// When tags were seen is kept where counters are; a record that confirms the flow counts in full nevertheless,
+// also one of a snapshot that is older than the tags.
+func TestTagsThatWaitAreNotCounted(t *testing.T) {
+	b := newBench(t, nil)
+	b.close()
+	held := batch(b.seq, flowOf(client, server, 11*time.Second, 1000, 2000))
+	b.closeWith()
+	b.tagSeen(born.Add(12*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "x"))
+	b.tab.Apply(held)
+	b.snapshot(flowOf(client, server, 11*time.Second, 1500, 2500))
+	want(t, b.close(), 1500, 2500, 1, 0)
+}
+
+// A folded flow that tags announce again is told again, once its source tells of it.
+func TestEventsOfAFoldedFlowThatComesBack(t *testing.T) {
+	b := newBench(t, withEvents)
+	b.snapshot(flowOf(client, server, time.Second, 10, 20))
+	b.hear("started")
+	b.tab.fold(b.tab.coldest())
+	b.hear("ended")
+	b.tagSeen(born.Add(2*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "x"))
+	b.snapshot(flowOf(client, server, time.Second, 15, 25))
+	b.hear("started x")
+	want(t, b.close(), 15, 25, 1, 0)
+}

@@ -30,8 +30,6 @@ const maxWaiting = 4
 type waited struct {
 	// first and last are when they were seen; 0 if that is unknown.
 	first, last int64
-	// fresh says that the entry was announced, or is new.
-	fresh bool
 }
 
 func (e *entry) waited() waited {
@@ -39,7 +37,7 @@ func (e *entry) waited() waited {
 		return waited{}
 	}
 	//nolint:gosec // They were put there by keepWaited.
-	return waited{first: int64(e.last[0].Bytes), last: int64(e.last[1].Bytes), fresh: true}
+	return waited{first: int64(e.last[0].Bytes), last: int64(e.last[1].Bytes)}
 }
 
 // keepWaited adds when more tags of an announced entry were seen.
@@ -65,9 +63,9 @@ func (w waited) with(o waited) waited {
 	case o.first == 0:
 		return w
 	case w.first == 0:
-		return waited{first: o.first, last: o.last, fresh: w.fresh}
+		return waited{first: o.first, last: o.last}
 	}
-	return waited{first: min(w.first, o.first), last: max(w.last, o.last), fresh: w.fresh}
+	return waited{first: min(w.first, o.first), last: max(w.last, o.last)}
 }
 
 // waitsForAnother says whether the tags of an announced entry were seen before the incarnation began that an
@@ -256,38 +254,14 @@ func (t *Table) between(u *messages.Update, w waited) bool {
 	return false
 }
 
-// join gives an incarnation that has just become known the tags that waited for it. Those that came with it,
-// since it was announced, stay only if they are its own.
-func (t *Table) join(n uint32, e *entry, hash uint64, w waited) {
-	mine := func(o *entry) bool { return o.key == e.key }
-	if e.tags != 0 && w.first != 0 {
-		if owner := t.claimant(hash, w, mine); owner != n {
-			t.takeAway(e, owner)
-		}
+// check looks whether the tags of an entry that was announced belong to the incarnation that it turned out to be.
+func (t *Table) check(n uint32, e *entry, hash uint64, w waited) {
+	if e.tags == 0 || w.first == 0 {
+		return
 	}
-	for range maxWaiting {
-		m, owner := t.nextWaiting(e, hash, mine)
-		if m == 0 {
-			return
-		}
-		t.takeAway(t.arena.at(m), owner)
-		t.remove(m)
+	if owner := t.claimant(hash, w, func(o *entry) bool { return o.key == e.key }); owner != n {
+		t.takeAway(e, owner)
 	}
-}
-
-// nextWaiting finds an announced entry of the key whose tags have an owner by now.
-func (t *Table) nextWaiting(of *entry, hash uint64, mine func(*entry) bool) (n, owner uint32) {
-	q := t.index.probe(hash)
-	for n = q.next(); n != 0; n = q.next() {
-		e := t.arena.at(n)
-		if e.key != of.key || !e.onlyTags() || e.tags == 0 {
-			continue
-		}
-		if owner = t.claimant(hash, e.waited(), mine); owner != 0 {
-			return n, owner
-		}
-	}
-	return 0, 0
 }
 
 // takeAway moves all tags of an entry to another one; without one they are dropped.
