@@ -43,11 +43,11 @@ type groupKey struct {
 type entry struct {
 	key   entryKey
 	items []item // sorted by time, then name
-	// mac is who was at the address of a device last, all zero if unknown. That was told from since to last.
-	mac         [6]byte
-	since, last int64
-	links       [dimensions]struct{ older, newer *entry }
-	cost        int64 // what it is charged in the cache's bytes
+	// mac is who was at the address of a device last, all zero if unknown, and before who was there until then.
+	mac, before   [6]byte
+	last, changed int64 // when each of them was told last
+	links         [dimensions]struct{ older, newer *entry }
+	cost          int64 // what it is charged in the cache's bytes
 }
 
 // item is one name.

@@ -50,7 +50,7 @@ func digits(s string) bool {
 func covers(cn, host string) bool {
 	if domain, ok := strings.CutPrefix(cn, "*."); ok {
 		_, above, _ := strings.Cut(host, ".")
-		return above == domain
+		return domain != "" && above == domain
 	}
 	return cn == host
 }
@@ -59,8 +59,8 @@ func covers(cn, host string) bool {
 // nobody did, as those of home networks are.
 func siteOf(host string) string {
 	suffix, official := publicsuffix.PublicSuffix(host)
-	if !official && !strings.Contains(suffix, ".") {
-		return "" // No such domain at the top.
+	if !official && !strings.Contains(suffix, ".") || strings.HasSuffix(host, ".arpa") {
+		return "" // No such domain at the top, or one for addresses and homes.
 	}
 	if site, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
 		return site

@@ -14,8 +14,8 @@ import (
 // not used for longest:
 //
 //	version 1 byte
-//	entry   kind 1 byte, address 16, client 16, mac 6, since 8, last 8, number of items v, then each item:
-//	        length of the name v, the name, at 8, until 8, evidence 1, mac 6
+//	entry   kind 1 byte, address 16, client 16, mac 6, mac before 6, when each was told last 8 and 8,
+//	        number of items v, then each item: length of the name v, the name, at 8, until 8, evidence 1, mac 6
 //	…
 //	end     1 byte, 0
 //
@@ -51,7 +51,8 @@ func (e *entry) appendTo(b []byte) []byte {
 	b = append(b, e.key.addr[:]...)
 	b = append(b, e.key.client[:]...)
 	b = append(b, e.mac[:]...)
-	b = appendTimes(b, e.since, e.last)
+	b = append(b, e.before[:]...)
+	b = appendTimes(b, e.last, e.changed)
 	b = binary.AppendUvarint(b, uint64(len(e.items)))
 	for i := range e.items {
 		n := &e.items[i]
@@ -92,19 +93,20 @@ func (c *computation) loadEntry(d *decoder, kind entryKind) {
 	k := entryKey{kind: kind}
 	d.read(k.addr[:])
 	d.read(k.client[:])
-	var mac [6]byte
+	var mac, before [6]byte
 	d.read(mac[:])
-	since, last := d.time(), d.time()
+	d.read(before[:])
+	last, changed := d.time(), d.time()
 	items := d.items()
 	if d.err != nil {
 		return
 	}
-	if !k.sound() || c.cache.entries[k] != nil || kind != device && mac != [6]byte{} {
+	if !k.sound() || c.cache.entries[k] != nil || kind != device && mac != [6]byte{} || mac == [6]byte{} && before != mac {
 		d.err = errSaved
 		return
 	}
 	e := c.cache.make(k)
-	e.since, e.last = since, last
+	e.before, e.last, e.changed = before, last, changed
 	if mac != [6]byte{} {
 		c.cache.move(e, mac)
 	}

@@ -167,12 +167,12 @@ func (c *computation) learnDevice(f *messages.Fact) {
 }
 
 // called gives what a device calls itself: to the one who gave it the address, else in its network, else to a
-// server; and of each the last. What somebody else said who was at the address before does not count.
+// server; and of each the last. What was said when another device was at the address does not count.
 func (e *entry) called() (best item) {
 	for _, i := range e.items {
 		switch {
 		case e.mac != [6]byte{} && i.mac != [6]byte{} && i.mac != e.mac:
-		case e.mac != [6]byte{} && i.mac == [6]byte{} && i.at < e.since:
+		case e.before != [6]byte{} && i.mac == [6]byte{} && i.at <= e.changed:
 		case best.name == "" || i.by <= best.by:
 			best = i
 		}
@@ -180,20 +180,35 @@ func (e *entry) called() (best item) {
 	return item{name: best.name, by: best.by, at: best.at}
 }
 
-// learnMAC takes down who is at an address, and says whether that is news.
+// learnMAC takes down who is at an address, and says whether that is news. The two that were told last are
+// known; thus the order in which they are told means nothing.
 func (c *computation) learnMAC(e *entry, f *messages.Fact) bool {
 	switch {
 	case f.MAC == [6]byte{}:
 		return false
 	case f.MAC == e.mac:
-		e.since, e.last = min(e.since, f.Time), max(e.last, f.Time)
+		e.last = max(e.last, f.Time)
 		return false
-	case e.mac != [6]byte{} && (f.Time < e.last || f.Time == e.last && string(f.MAC[:]) < string(e.mac[:])):
-		return false // Older than what is known.
+	case f.MAC == e.before:
+		e.changed = max(e.changed, f.Time)
+	case e.mac == [6]byte{} || later(f.MAC, f.Time, e.before, e.changed):
+		e.before, e.changed = f.MAC, f.Time
+	default:
+		return false
 	}
-	e.since, e.last = f.Time, f.Time
-	c.cache.move(e, f.MAC)
+	if e.mac != [6]byte{} && !later(e.before, e.changed, e.mac, e.last) {
+		return true // No other device, but what it was called before may count no more.
+	}
+	mac, last := e.before, e.changed
+	e.before, e.changed = e.mac, e.last
+	e.last = last
+	c.cache.move(e, mac)
 	return true
+}
+
+// later says whether one hardware address was told later than another.
+func later(a [6]byte, at int64, b [6]byte, bt int64) bool {
+	return cmp.Or(cmp.Compare(at, bt), bytes.Compare(a[:], b[:])) > 0
 }
 
 // deviceName is what a fact says of the name of a device.

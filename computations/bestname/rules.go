@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/columns/name"
+	"weir/columns/text"
 	"weir/computations"
 )
 
@@ -111,7 +112,7 @@ func parseTarget(word string) (rule, error) {
 		return rule{vague: true}, nil
 	}
 	n := name.Clean(word)
-	if n == "" || !strings.EqualFold(n, strings.TrimSuffix(word, ".")) {
+	if n == "" || n != text.ToLower(strings.TrimSuffix(word, ".")) {
 		return rule{}, fmt.Errorf("%.80q is not a name, %s (the host's own) or %s (a name that tells nothing)",
 			word, ownName, vagueHas)
 	}

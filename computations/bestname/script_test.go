@@ -126,7 +126,7 @@ func (p *player) do(t *testing.T, words []string) {
 	case "settle":
 		p.settle(p.now)
 		for _, id := range p.said {
-			fmt.Fprintf(&p.out, "> %d %s\n", id, text(p.flows[id], p.flows[id].Tags))
+			fmt.Fprintf(&p.out, "> %d %s\n", id, cells(p.flows[id], p.flows[id].Tags))
 		}
 		p.said = nil
 	case "restart":

@@ -53,7 +53,7 @@ func (x *table) Tag(e *messages.Event, tags []columns.Tag) {
 	before := f.Tags
 	x.put(f, tags...)
 	if slices.Equal(before, f.Tags) {
-		x.t.Errorf("flow %d: said what it carries already: %s", e.Flow, text(f, tags))
+		x.t.Errorf("flow %d: said what it carries already: %s", e.Flow, cells(f, tags))
 	}
 	x.echo = append(x.echo, e.Flow)
 	if !slices.Contains(x.said, e.Flow) {
@@ -120,9 +120,9 @@ func (x *table) settle(now time.Time) {
 	x.echo = nil
 }
 
-// text prints tags as the columns of the rows of a flow, without those that inspection made.
-func text(e *messages.Event, tags []columns.Tag) string {
-	cells := map[string][]string{}
+// cells prints tags as the columns of the rows of a flow, without those that inspection made.
+func cells(e *messages.Event, tags []columns.Tag) string {
+	values := map[string][]string{}
 	for _, t := range tags {
 		side := columns.OfRemote
 		if (t.End == columns.EndA) == e.LocalIsA {
@@ -130,13 +130,13 @@ func text(e *messages.Event, tags []columns.Tag) string {
 		}
 		c := t.Column.Sibling(side)
 		if c.Base == "site" || strings.HasPrefix(c.Base, "name") {
-			cells[c.Name] = append(cells[c.Name], c.Format(t.Value))
+			values[c.Name] = append(values[c.Name], c.Format(t.Value))
 		}
 	}
 	var parts []string
 	for _, end := range []string{"local.", "remote."} {
 		for _, base := range []string{"name", "name.source", "name.sure", "site", "names"} {
-			if v := cells[end+base]; v != nil {
+			if v := values[end+base]; v != nil {
 				parts = append(parts, end+base+"="+strings.Join(v, ","))
 			}
 		}
@@ -179,3 +179,8 @@ func newFlow(id uint64, start time.Time, proto uint8, client, server netip.AddrP
 	}
 	return e
 }
+
+// noAddr is for flows without NAT.
+var noAddr netip.Addr
+
+func worldPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
