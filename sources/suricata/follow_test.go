@@ -45,7 +45,7 @@ func (f *suricataFile) rename(to string) {
 }
 
 // followed makes a source that follows a file which holds text.
-func followed(t *testing.T, text string) (*running, *suricataFile) {
+func followed(t *testing.T, text string, decode bool) (*running, *suricataFile) {
 	t.Helper()
 	c := configure(t)
 	c.Stream, c.File = "", c.Stream
@@ -54,7 +54,7 @@ func followed(t *testing.T, text string) (*running, *suricataFile) {
 		f.open()
 		f.write(text)
 	}
-	r := run(t, c, &fakeOut{}, false)
+	r := run(t, c, &fakeOut{}, decode)
 	r.looked()
 	return r, f
 }
@@ -71,7 +71,7 @@ func (r *running) looked() {
 }
 
 func TestFollowBeginsAtTheEnd(t *testing.T) {
-	r, f := followed(t, "old\nhalf of an old")
+	r, f := followed(t, "old\nhalf of an old", false)
 	f.write(" line\nnew\nha")
 	r.wantNames("new")
 	f.write("lf\nlast\n")
@@ -82,7 +82,7 @@ func TestFollowBeginsAtTheEnd(t *testing.T) {
 }
 
 func TestFollowWaitsForTheFile(t *testing.T) {
-	r, f := followed(t, "")
+	r, f := followed(t, "", false)
 	if h := r.Health(); h.State != sources.Running || !strings.Contains(h.Detail, "waiting for "+f.path) {
 		t.Errorf("%+v", h)
 	}
@@ -95,7 +95,7 @@ func TestFollowWaitsForTheFile(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	r, f := followed(t, "old\n")
+	r, f := followed(t, "old\n", false)
 	f.write("one\n")
 	r.wantNames("one")
 	f.rename(".1")
@@ -125,7 +125,7 @@ func TestRotation(t *testing.T) {
 }
 
 func TestCopyTruncate(t *testing.T) {
-	r, f := followed(t, "old\n")
+	r, f := followed(t, "old\n", false)
 	f.write("one\ncut")
 	r.wantNames("one")
 	if err := os.Truncate(f.path, 0); err != nil {
@@ -138,7 +138,7 @@ func TestCopyTruncate(t *testing.T) {
 }
 
 func TestFollowWhatIsNoFile(t *testing.T) {
-	r, f := followed(t, "old\n")
+	r, f := followed(t, "old\n", false)
 	f.rename(".1")
 	if err := os.Mkdir(f.path, 0o700); err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestFollowWhatIsNoFile(t *testing.T) {
 
 // TestFollowAfterFailure runs the source anew, as the core does when it has failed.
 func TestFollowAfterFailure(t *testing.T) {
-	r, f := followed(t, "old\n")
+	r, f := followed(t, "old\n", false)
 	f.write("one\npanic\ntwo\nthree\n")
 	<-r.ended
 	if r.err == nil || !strings.Contains(r.err.Error(), "cannot bear") {

@@ -2,6 +2,7 @@ package suricata
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,12 @@ func TestSplitterGrowsAndShrinks(t *testing.T) {
 func FuzzSplitter(f *testing.F) {
 	f.Add([]byte("{\"a\":1}\n{\"b\"\n\n"), []byte{1, 2, 3}, uint16(20))
 	f.Add([]byte("{\"timestamp\":\"x\"}\r\n{\"rrname\":\"cut{\"timestamp\":\"y\"}\n{}"), []byte{7}, uint16(4096))
+	events, err := os.ReadFile("testdata/eve.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(events, []byte{200, 13}, uint16(8000))
+	f.Add(append(events[:700:700], events...), []byte{255}, uint16(600))
 	f.Add([]byte("0123456789\n01234567890\n01234567890"), []byte{255, 1}, uint16(10))
 	f.Fuzz(func(t *testing.T, data, chunks []byte, limit uint16) {
 		n, at := int(limit)%8192+1, 0
