@@ -29,7 +29,7 @@ func (c *clock) at(ts, received int64) int64 {
 	}
 	if d := received - ts; -limit <= d && d <= limit {
 		c.shifted = false
-		return ts
+		return min(ts, received) // Nothing is received before it happened.
 	}
 	if !c.shifted {
 		c.shifted, c.base = true, received

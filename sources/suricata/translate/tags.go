@@ -50,7 +50,9 @@ func (t *Translator) collect(k kind, x *work) {
 		g.text(ssh.Software, x.SSH.ServerSoftware, maxBanner)
 	case kindSMB:
 		g.application("smb")
-		g.text(smb.Dialect, x.SMB.Dialect, maxPrint)
+		if d := x.SMB.Dialect; d != "unknown" && d != "2.??" { // Not agreed yet.
+			g.text(smb.Dialect, d, maxPrint)
+		}
 		g.text(smb.Share, x.SMB.Share, maxText)
 	case kindSIP:
 		g.application("sip")
@@ -160,8 +162,8 @@ func sipHost(uri string) string {
 	if !ok || !strings.EqualFold(scheme, "sip") && !strings.EqualFold(scheme, "sips") {
 		return ""
 	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
+	if _, after, ok := strings.Cut(rest, "@"); ok {
+		rest = after
 	}
 	if i := strings.IndexAny(rest, ";?/>"); i >= 0 {
 		rest = rest[:i]

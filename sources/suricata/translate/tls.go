@@ -59,28 +59,28 @@ func yes(g *tagger, h columns.Handle[bool]) {
 	}
 }
 
-// tlsVersion gives the version of TLS under the one name that it has for all versions of Suricata; it is
-// empty if the server has not chosen any yet.
+// tlsVersion gives the version of TLS under the one name that it has for all versions of Suricata. It is empty if
+// the server has not chosen any yet, or one that does not exist.
 func tlsVersion(raw string) string {
-	switch {
-	case raw == "TLS 1.3" || strings.HasPrefix(raw, "TLS 1.3 "): // Drafts, too.
+	switch raw {
+	case "TLS 1.3":
 		return "1.3"
-	case raw == "TLS 1.2":
+	case "TLS 1.2":
 		return "1.2"
-	case raw == "TLS 1.1":
+	case "TLS 1.1":
 		return "1.1"
-	case raw == "TLSv1" || raw == "TLS 1.0":
+	case "TLSv1", "TLS 1.0":
 		return "1.0"
-	case raw == "SSLv3":
+	case "SSLv3":
 		return "ssl3"
-	case raw == "SSLv2":
+	case "SSLv2":
 		return "ssl2"
-	case raw == "UNDETERMINED":
-		return ""
-	case strings.HasPrefix(raw, "0x7f") && len(raw) == 6: // Drafts that this Suricata does not know.
+	}
+	// Drafts, under a name or under a number that this Suricata does not know.
+	if strings.HasPrefix(raw, "TLS 1.3 ") || strings.HasPrefix(raw, "0x7f") || strings.HasPrefix(raw, "0xfb1a") {
 		return "1.3"
 	}
-	return raw
+	return ""
 }
 
 // commonName gives the common name of a certificate's subject, such as "C=CZ, O=Example, Inc., CN=example.org".
