@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"weir/columns"
+	"weir/computations"
 	"weir/flows"
 	"weir/messages"
 	"weir/sources"
@@ -87,6 +89,35 @@ func (l *loader) Snapshot(ctx context.Context, req messages.SnapshotRequest) (me
 
 func (*loader) Health() sources.Health { return sources.Health{State: sources.Running} }
 
+// confused makes computations that tag all they see, and fail in all the ways in which one can.
+func confused(tag columns.Tag) computed {
+	tags := []columns.Tag{tag}
+	maybe := func(n int) {
+		if rand.IntN(n) == 0 {
+			panic("confused")
+		}
+	}
+	return func(computations.Core) (computations.Computation, error) {
+		if rand.IntN(10) == 0 {
+			return nil, errGiven
+		}
+		m := &memo{keep: "something", onLoad: func(string) error { maybe(10); return nil }}
+		m.handle = func(in *messages.Events, _ *computations.View, out computations.Out) {
+			for i := range in.Flows {
+				maybe(40_000)
+				out.Tag(&in.Flows[i], tags)
+			}
+		}
+		m.settle = func(_ int64, v *computations.View, out computations.Out) {
+			maybe(10)
+			for e := range v.All() {
+				out.Tag(e, tags)
+			}
+		}
+		return m, nil
+	}
+}
+
 // disturber makes each actor panic at every so many of its messages.
 type disturber struct {
 	mu    sync.Mutex
@@ -131,14 +162,16 @@ func TestChaos(t *testing.T) {
 		return nil
 	}
 	d := &disturber{
-		every: map[string]int{"shard-": 61, "slicer": 13, "tier": 5, "source": 3}, seen: map[string]int{},
+		every: map[string]int{"shard-": 61, "slicer": 13, "tier": 5, "source": 3, "computation": 31},
+		seen:  map[string]int{},
 	}
 	d.on.Store(true)
 	o := options(tier,
 		SourceSpec{"waits", load{sources.Wait, &sent, true}.config()},
 		SourceSpec{"sheds", load{sources.Shed, &sent, true}.config()})
 	o.Slice, o.MaxBackoff, o.disturb = 200*time.Millisecond, 20*time.Millisecond, d.disturb
-	s := start(t, o)
+	o.StateDir = t.TempDir()
+	s := start(t, computing(o, confused(appX), confused(origY)))
 	run := 4 * time.Second
 	if testing.Short() {
 		run = time.Second
@@ -161,9 +194,15 @@ func TestChaos(t *testing.T) {
 			t.Errorf("%s never failed", a.Name)
 		}
 	}
-	for _, name := range []string{"shard-0", "slicer", "tier/memory", "source/waits", "source/sheds"} {
+	for _, name := range []string{"shard-0", "slicer", "tier/memory", "source/waits", "source/sheds",
+		"computation/a", "computation/b"} {
 		if !d.kinds()[name] {
 			t.Errorf("%s was never disturbed", name)
+		}
+	}
+	for _, c := range s.Status().Computations {
+		if c.Updates == 0 || c.Events == 0 {
+			t.Errorf("computation %+v", c)
 		}
 	}
 	t.Logf("%d updates in %d slices; failures: %v", sent.Load(), len(tier.all()), failures(s))

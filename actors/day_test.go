@@ -105,8 +105,9 @@ func TestADayOfSlices(t *testing.T) {
 		})
 		seen := &sums{Tier: memory.New(memory.Options{Retention: time.Hour})}
 		o := options(nil, SourceSpec{"town", made})
-		o.Tiers, o.Clock = []store.Tier{seen}, clock
-		s := start(t, o)
+		o.Tiers, o.Clock, o.StateDir = []store.Tier{seen}, clock, t.TempDir()
+		namer := &memo{keep: "names", thinker: thinker{handle: tagEach(appX)}}
+		s := start(t, computing(o, always(namer)))
 		rest(2 * time.Hour)
 		early, goroutines := footprint()
 		rest(time.Duration(hours-2) * time.Hour)
@@ -119,10 +120,15 @@ func TestADayOfSlices(t *testing.T) {
 		if after > goroutines+2 {
 			t.Errorf("goroutines grew from %d to %d", goroutines, after)
 		}
+		view, told := s.Status().Computations[0], uint64(src.next)-uint64(src.churn) // The youngest were not sent yet.
 		drain(t, s)
 		st := s.Status()
 		if st.Slicer.Closed != uint64(hours*360+1) || st.Slicer.Incomplete != 0 || st.Losses != 0 {
 			t.Errorf("slicer %+v, %d losses", st.Slicer, st.Losses)
+		}
+		if view.Flows < 300 || view.Flows > 400 || view.FlowsRefused != 0 || view.Updates != told ||
+			view.Late != 0 || namer.saved != hours+1 {
+			t.Errorf("%d flows, %d saves, computation %+v", told, namer.saved, view)
 		}
 		if seen.bytes != src.moved {
 			t.Errorf("%d bytes in slices, %d moved", seen.bytes, src.moved)
