@@ -22,7 +22,7 @@ type Event struct {
 	// SNI, Host and Queries are the names that it tells, as they stand in it.
 	SNI, Host string
 	Queries   []string
-	// Answers are the addresses that a DNS answer gives for Queries[0].
+	// Answers are the addresses that a DNS answer gives.
 	Answers []netip.Addr
 	flowID  uint64
 	start   time.Time
@@ -49,18 +49,21 @@ type line struct {
 	HTTP struct {
 		Hostname string `json:"hostname"`
 	} `json:"http"`
-	DNS json.RawMessage `json:"dns"`
+	DNS  json.RawMessage `json:"dns"`
+	MDNS json.RawMessage `json:"mdns"`
 }
 
-// question is what is read of a dns object, of version 2 or 3.
+// question is what is read of a dns object, of version 2 or 3, or of a mdns object.
 type question struct {
 	Name    string `json:"rrname"`
 	Queries []struct {
 		Name string `json:"rrname"`
 	} `json:"queries"`
 	Answers []struct {
-		Type string `json:"rrtype"`
+		Name string `json:"rrname"`
 		Data any    `json:"rdata"`
+		A    string `json:"a"`
+		AAAA string `json:"aaaa"`
 	} `json:"answers"`
 }
 
@@ -125,8 +128,11 @@ func readLine(raw []byte) (e Event, err error) {
 	src, _ := netip.ParseAddr(l.SrcIP)
 	dest, _ := netip.ParseAddr(l.DestIP)
 	e.Tuple.Src, e.Tuple.Dst = netip.AddrPortFrom(src, l.SrcPort), netip.AddrPortFrom(dest, l.DestPort)
-	if l.Type == "dns" {
+	switch l.Type {
+	case "dns":
 		err = e.readDNS(l.DNS)
+	case "mdns":
+		err = e.readDNS(l.MDNS)
 	}
 	return e, err
 }
@@ -144,8 +150,11 @@ func (e *Event) readDNS(raw []byte) error {
 	}
 	for _, a := range q.Answers {
 		text, _ := a.Data.(string)
-		if addr, err := netip.ParseAddr(text); err == nil && (a.Type == "A" || a.Type == "AAAA") {
+		if addr, err := netip.ParseAddr(text + a.A + a.AAAA); err == nil {
 			e.Answers = append(e.Answers, addr)
+		}
+		if len(e.Queries) == 0 && e.Type == "mdns" {
+			e.Queries = []string{a.Name}
 		}
 	}
 	return nil
