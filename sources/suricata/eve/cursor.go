@@ -40,6 +40,12 @@ type cursor struct {
 // begin starts with another text.
 func (c *cursor) begin(text []byte) {
 	c.text, c.at, c.err, c.key, c.depth, c.first = text, 0, nil, nil, 0, false
+}
+
+// release lets go of the text, and of the room that a very long one needed.
+func (c *cursor) release() {
+	c.begin(nil)
+	c.jx.ResetBytes(nil)
 	if cap(c.scratch) > maxScratch {
 		c.scratch = nil
 	}

@@ -46,6 +46,7 @@ func NewDecoder() *Decoder {
 // not used of it is checked to be JSON and left out. An object of the wrong shape is no error: e has what
 // could be read, in the worst case nothing. After an error e is undefined.
 func (d *Decoder) Decode(line []byte, e *Event) error {
+	defer d.release()
 	if err := d.first(line, e); err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ type Counts struct {
 	Types  map[string]uint64
 	// NoType are objects without event_type: whatever they are, no events.
 	NoType uint64
-	// Glued are events whose end is lost and whose line goes on with another event: a slow reader's.
+	// Glued are events whose end is lost and whose line goes on with another event: a slow reader's. If there
+	// are more than eight on one line, the rest of them up to the last counts as one.
 	Glued uint64
 	// Recovered are the events among Events that stood behind one that was cut.
 	Recovered uint64
@@ -79,6 +80,7 @@ func (l *Lines) Line(line []byte, each func(*Event)) {
 		l.counts.Prefixed++
 	}
 	l.pieces(rest[start:], each)
+	l.decoder.release()
 }
 
 // noObject counts a line without any brace.

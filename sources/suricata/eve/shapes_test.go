@@ -203,8 +203,9 @@ func TestBounds(t *testing.T) {
 	if len(e.Type) != 128 || len(e.HTTP.URL) != 4096 || len(e.TLS.Subject) != 4096 {
 		t.Errorf("texts of %d, %d and %d bytes", len(e.Type), len(e.HTTP.URL), len(e.TLS.Subject))
 	}
-	if cap(d.scratch) > maxScratch {
-		t.Errorf("a buffer of %d bytes is kept", cap(d.scratch))
+	decode(t, d, `{"tls":{"sni":"\n`+long+`"}}`)
+	if cap(d.scratch) > maxScratch || d.cursor.text != nil || d.key != nil {
+		t.Errorf("a buffer of %d bytes and a line of %d are kept", cap(d.scratch), len(d.cursor.text))
 	}
 	list := func(element string) string { return strings.Repeat(element+",", 99) + element }
 	d = NewDecoder()
