@@ -132,12 +132,29 @@ func (k *checker) queue(n int) {
 		f.Text = fmt.Sprintf("the kernel keeps only %d datagrams for weir, so that events are lost in each burst", n)
 		f.Cure = fmt.Sprintf("sysctl -w %s=%d, then restart weir; or use stream in place of datagram",
 			subject, manyDatagrams)
-		f.Changes = []sources.Change{{
-			Kind: "write", Path: qlenFile, Old: strconv.Itoa(n) + "\n", New: strconv.Itoa(manyDatagrams) + "\n",
-			Text: fmt.Sprintf("set %s from %d to %d, for sockets that are made from now on", subject, n, manyDatagrams),
-		}}
+		f.Changes = queueChanges(subject, n)
 	}
 	k.found = append(k.found, f)
+}
+
+// keepFile sets the number at each boot.
+const keepFile = "/etc/sysctl.d/90-weir-suricata.conf"
+
+// queueChanges raise the number now and at each boot.
+func queueChanges(name string, n int) []sources.Change {
+	old, err := os.ReadFile(keepFile)
+	return []sources.Change{
+		{
+			Kind: "write", Path: qlenFile, Old: strconv.Itoa(n) + "\n", New: strconv.Itoa(manyDatagrams) + "\n",
+			Text: fmt.Sprintf("set %s from %d to %d, for sockets that are made from now on", name, n, manyDatagrams),
+		},
+		{
+			Kind: "write", Path: keepFile, Old: string(old), Created: errors.Is(err, fs.ErrNotExist),
+			New: fmt.Sprintf("# Written by weir setup; weir setup --undo removes it.\n%s = %d\n",
+				name, manyDatagrams),
+			Text: fmt.Sprintf("set %s at each boot", name),
+		},
+	}
 }
 
 // file says whether the file can be followed.

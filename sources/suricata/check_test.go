@@ -149,7 +149,7 @@ func TestCheckQueue(t *testing.T) {
 		k := &checker{}
 		k.queue(n)
 		wantFinding(t, k.found, want, "net.unix.max_dgram_qlen")
-		if cured := len(k.found[0].Changes) == 1 && strings.Contains(k.found[0].Cure, "sysctl -w"); cured != (n == 10) {
+		if cured := len(k.found[0].Changes) == 2 && strings.Contains(k.found[0].Cure, "sysctl -w"); cured != (n == 10) {
 			t.Errorf("%d: %+v", n, k.found[0])
 		}
 	}

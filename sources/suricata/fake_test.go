@@ -209,7 +209,7 @@ func (r *running) stop() error {
 // until waits until ok holds, or fails the test.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("timeout: %s", what)

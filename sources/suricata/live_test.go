@@ -15,7 +15,7 @@ import (
 )
 
 // recorded reads a file of real EVE output, or skips the test.
-func recorded(t *testing.T, name string) []byte {
+func recorded(t testing.TB, name string) []byte {
 	t.Helper()
 	f, err := os.Open(filepath.Join("../../../shared/eve", name+".gz"))
 	if err != nil {
@@ -37,7 +37,7 @@ func recorded(t *testing.T, name string) []byte {
 var stamp = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000`)
 
 // moved gives events whose times are those of now, since the source does not believe others.
-func moved(t *testing.T, data []byte) []byte {
+func moved(t testing.TB, data []byte) []byte {
 	t.Helper()
 	const layout = "2006-01-02T15:04:05.000000-0700"
 	read := func(text []byte) time.Time {

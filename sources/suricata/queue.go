@@ -8,7 +8,7 @@ import (
 
 // Bounds of the queue beside that in bytes.
 const (
-	// maxLines is how many lines may wait; each takes some 50 bytes beside its own.
+	// maxLines is how many lines may wait; each takes 64 bytes beside its own.
 	maxLines = 16384
 	// slabSize is how much memory is taken at once for lines; a longer line has a slab of its own.
 	slabSize = 64 << 10
