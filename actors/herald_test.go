@@ -176,7 +176,7 @@ func TestSlowComputationBeginsAnew(t *testing.T) {
 	}
 	h.heard(&messages.Batch{Facts: make([]messages.Fact, 5)}, tab)
 	if total != 20*maxNews || !h.lanes[0].missed || len(slow.box) != inletWindow {
-		t.Fatalf("the fast one heard %d, the slow one missed %v of %d messages", total, h.lanes[0].missed, len(slow.box))
+		t.Fatalf("the fast one heard %d, the slow one missed %v, %d wait", total, h.lanes[0].missed, len(slow.box))
 	}
 	dropped := slow.in.eventsDropped.Load()
 	var events, facts, missed int
@@ -191,7 +191,7 @@ func TestSlowComputationBeginsAnew(t *testing.T) {
 		h.work(tab)
 	}
 	if missed != 1 || tab.retold != 1 || events == 0 || facts != 5 || dropped < maxEvents {
-		t.Errorf("missed %d, retold %d times, then heard %d events and %d facts, %d dropped", missed, tab.retold, events,
+		t.Errorf("missed %d, retold %d times, heard %d events and %d facts, %d dropped", missed, tab.retold, events,
 			facts, dropped)
 	}
 	if h.lanes[0].waiting() != 0 || slow.in.taken.Load() != 0 || fast.in.taken.Load() != 0 {

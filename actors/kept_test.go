@@ -146,12 +146,11 @@ func TestStateThatCannotBeLoaded(t *testing.T) {
 	for name, c := range map[string]struct {
 		content []byte
 		onLoad  func(string) error
-		aside   bool
 	}{
-		"damaged":       {content: []byte(stateMagic + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), aside: true},
-		"foreign":       {content: []byte("something else altogether, and long"), aside: true},
-		"not its words": {content: encodeState("a", []byte("z")), onLoad: func(string) error { return errGiven }, aside: true},
-		"makes it fail": {content: encodeState("a", []byte("z")), onLoad: func(string) error { panic("load") }, aside: true},
+		"damaged":       {content: []byte(stateMagic + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx")},
+		"foreign":       {content: []byte("something else altogether, and long")},
+		"not its words": {content: encodeState("a", []byte("z")), onLoad: func(string) error { return errGiven }},
+		"makes it fail": {content: encodeState("a", []byte("z")), onLoad: func(string) error { panic("load") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

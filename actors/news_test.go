@@ -72,7 +72,8 @@ func TestTakenNewsNeverChange(t *testing.T) {
 		t.Error("a fact was written into")
 	}
 	second, _ := q.take()
-	if len(second) != maxNews || second[0].Flow != maxNews || second[0].Change != messages.FlowStarted|messages.FlowEnded {
+	both := messages.FlowStarted | messages.FlowEnded
+	if len(second) != maxNews || second[0].Flow != maxNews || second[0].Change != both {
 		t.Errorf("then took %d events, the first %+v", len(second), second[0])
 	}
 	third, facts := q.take()

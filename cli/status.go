@@ -151,8 +151,8 @@ func (s *screen) computation(c *actors.ComputationStatus) {
 	s.printf("  %s updates made; settled %s slices, the last one in %s, late for %s\n", humanCount(c.Updates),
 		humanCount(c.Settled), humanAge(time.Duration(c.LastSettle*float64(time.Second))), humanCount(c.Late))
 	if n := c.EventsDropped + c.FactsDropped + c.FlowsRefused + c.GivenUp + c.UpdatesDropped; n > 0 {
-		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("no room for %s events, %s facts, %s flows in view, %s updates; "+
-			"%s events and facts given up", humanCount(c.EventsDropped), humanCount(c.FactsDropped),
+		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("no room for %s events, %s facts, %s flows in view, "+
+			"%s updates; %s events and facts given up", humanCount(c.EventsDropped), humanCount(c.FactsDropped),
 			humanCount(c.FlowsRefused), humanCount(c.UpdatesDropped), humanCount(c.GivenUp))))
 	}
 	if c.Files > 0 || c.FileErrors > 0 {
