@@ -2,10 +2,12 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"weir/columns"
 	"weir/messages"
 	"weir/store"
 )
@@ -84,11 +86,34 @@ func (p *plan) why(sum *store.Partial) []string {
 			"in a later slice.", sum.Incomplete, counted(sum.Slices, "slice")))
 	}
 	for _, l := range sum.Losses {
-		if l.Kind != messages.LossFolded {
+		if l.Kind != messages.LossFolded && (l.Kind != messages.LossUntagged || p.readsTags()) {
 			why = append(why, describe(&l))
 		}
 	}
 	return why
+}
+
+// readsTags says whether the answer depends on any tag, rather than only on what follows from the flows' ends.
+func (p *plan) readsTags() bool {
+	tag := func(c *columns.Column) bool { return !c.Derived }
+	return slices.ContainsFunc(p.request.By, tag) || filterReads(p.request.Filter, tag)
+}
+
+// filterReads says whether a filter looks at a column of some kind.
+func filterReads(f store.Filter, wanted func(*columns.Column) bool) bool {
+	reads := func(f store.Filter) bool { return filterReads(f, wanted) }
+	switch f := f.(type) {
+	case store.And:
+		return slices.ContainsFunc(f, reads)
+	case store.Or:
+		return slices.ContainsFunc(f, reads)
+	case store.Not:
+		return reads(f.Filter)
+	case store.Match:
+		return wanted(f.Column)
+	default:
+		return false
+	}
 }
 
 // whyFolded tells of the rows that have no columns, unless nobody asked for columns.
@@ -133,7 +158,7 @@ func lossUnit(k messages.LossKind) string {
 	switch k {
 	case messages.LossOverrun:
 		return "event"
-	case messages.LossShed, messages.LossRestart:
+	case messages.LossShed, messages.LossRestart, messages.LossUntagged:
 		return "update"
 	case messages.LossZeroed, messages.LossUncounted, messages.LossUnseen:
 		return "flow"
