@@ -2,6 +2,7 @@ package flows
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,11 +14,11 @@ import (
 func told(events []messages.Event) (texts []string) {
 	names := []string{"", "started", "changed", "started+changed", "ended", "started+ended", "changed+ended"}
 	for _, e := range events {
-		text := names[e.Change]
+		words := []string{names[e.Change]}
 		for _, tag := range e.Tags {
-			text += " " + string(tag.Value)
+			words = append(words, string(tag.Value))
 		}
-		texts = append(texts, text)
+		texts = append(texts, strings.Join(words, " "))
 	}
 	return texts
 }
@@ -252,7 +253,8 @@ func TestDerivedTagsDoNotFollowAliases(t *testing.T) {
 	u, alias := natted(1000)
 	m := messages.NewBatch()
 	m.Add(&u, &alias, nil)
-	m.Add(&messages.Update{Key: alias, Hash: alias.Hash(seed), Flags: messages.Derived}, nil, []columns.Tag{text.Tag("x")})
+	d := messages.Update{Key: alias, Hash: alias.Hash(seed), Flags: messages.Derived}
+	m.Add(&d, nil, []columns.Tag{text.Tag("x")})
 	b.tab.Apply(m)
 	b.hear("started")
 	if s := b.tab.Stats(); s.DerivedMisses != 1 || b.tab.arena.used != 1 {

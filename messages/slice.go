@@ -111,7 +111,7 @@ type Slice struct {
 	Span Span
 	// Parts hold the rows, one part a shard.
 	Parts []*Rows
-	// Amendments are about earlier slices.
+	// Amendments are about earlier slices, and about rows in this one that came too late for an earlier one.
 	Amendments []Amendment
 	// Accounts are those of all shards; AllAccounts says that they are those of all live flows.
 	Accounts    []Account

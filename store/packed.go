@@ -18,6 +18,8 @@ type Packed struct {
 	text  string
 	rows  int
 	other messages.Totals
+	// flows names the flow of each row in 8 bytes, 0 for a row that nobody will amend; nil if all are.
+	flows []uint64
 }
 
 // packedOverhead is about what the structure and its two blocks cost beyond their bytes.
@@ -37,7 +39,7 @@ func (p *Packed) Foldable() int64 {
 	if p.rows == 0 {
 		return 0
 	}
-	return int64(len(p.raw)) + int64(len(p.text)) + 8*int64(len(p.columns))
+	return int64(len(p.raw)) + int64(len(p.text)) + 8*int64(len(p.columns)) + 8*int64(len(p.flows))
 }
 
 // View makes part a view of all rows; what part held before is reused.
@@ -77,6 +79,12 @@ func (p *Packed) Fold(keep int) *Packed {
 		}
 	}
 	pk.addPart(&part, kept)
+	if p.flows != nil {
+		pk.flows = make([]uint64, 0, len(kept))
+		for _, row := range kept {
+			pk.flows = append(pk.flows, p.flows[row])
+		}
+	}
 	return pk.finish()
 }
 

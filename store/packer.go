@@ -35,7 +35,11 @@ func Pack(parts []*messages.Rows) (*Packed, error) {
 // wellFormed checks what reading the rows relies on.
 func wellFormed(r *messages.Rows) error {
 	n := r.Len()
-	for _, l := range []int{len(r.UpPackets), len(r.DownBytes), len(r.DownPackets), len(r.Started), len(r.Ended)} {
+	counts := []int{len(r.UpPackets), len(r.DownBytes), len(r.DownPackets), len(r.Started), len(r.Ended)}
+	if r.Flow != nil {
+		counts = append(counts, len(r.Flow))
+	}
+	for _, l := range counts {
 		if l != n {
 			return fmt.Errorf("%d counts for %d rows", l, n)
 		}
@@ -74,6 +78,8 @@ type packer struct {
 	measures [Measures][]uint64
 	rows     int
 	other    messages.Totals
+	// flows are those of the rows so far; it may be shorter.
+	flows []uint64
 }
 
 // packColumn gathers one column. A column that turns up late has no ids for the rows before.
@@ -146,7 +152,15 @@ func (pk *packer) addRows(r *messages.Rows) {
 		pk.measures[Started] = append(pk.measures[Started], uint64(r.Started[i]))
 		pk.measures[Ended] = append(pk.measures[Ended], uint64(r.Ended[i]))
 	}
+	if r.Flow != nil {
+		pk.flows = append(pk.padFlows(), r.Flow...)
+	}
 	pk.rows += r.Len()
+}
+
+// padFlows gives the flows, with those rows that have none.
+func (pk *packer) padFlows() []uint64 {
+	return append(pk.flows, make([]uint64, pk.rows-len(pk.flows))...)
 }
 
 // addPart adds some rows of a part.
@@ -189,12 +203,25 @@ func (pk *packer) finish() *Packed {
 		}
 		pc.pad(pk.rows)
 		p.columns = append(p.columns, pc.column)
-		raw = appendDict(raw, pc.ends)
-		raw = appendInts(raw, pc.ids)
-		text = append(text, pc.text...)
+		raw, text = pc.appendTo(raw, text)
 	}
+	if pk.flows != nil {
+		p.flows = append(make([]uint64, 0, pk.rows), pk.padFlows()...)
+	}
+	p.seal(raw, text)
+	return p
+}
+
+// appendTo writes the column's dictionary and ids, and its cells.
+func (pc *packColumn) appendTo(raw, text []byte) (rawNow, textNow []byte) {
+	raw = appendDict(raw, pc.ends)
+	raw = appendInts(raw, pc.ids)
+	return raw, append(text, pc.text...)
+}
+
+// seal keeps copies of the blocks, without room to grow.
+func (p *Packed) seal(raw, text []byte) {
 	p.raw = append(make([]byte, 0, len(raw)), raw...)
 	p.text = string(text)
 	p.columns = append(make([]*columns.Column, 0, len(p.columns)), p.columns...)
-	return p
 }

@@ -160,3 +160,77 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds()/1e6, "Mrows/s")
 }
+
+// named gives the rows of a slice flows and names: a third of the flows live for long.
+func named(r *rand.Rand, s *messages.Slice) {
+	rows := s.Parts[0]
+	column, _ := columns.Lookup("remote.memtest.name")
+	cells := messages.Cells{Column: column, Dict: []columns.Value{""}}
+	for i := range 500 {
+		cells.Dict = append(cells.Dict, columns.Value(fmt.Sprintf("host-%d.example.net", i)))
+	}
+	for i := range rows.Len() {
+		flow := s.Seq<<20 | uint64(i)
+		if i%3 == 0 {
+			flow = uint64(i)
+		}
+		rows.Flow = append(rows.Flow, (flow+1)*0x9e3779b97f4a7c15)
+		cells.IDs = append(cells.IDs, uint32(r.IntN(len(cells.Dict))))
+	}
+	rows.Cells = append(rows.Cells, cells)
+}
+
+// BenchmarkAmend appends a slice with 500 amendments to an hour of slices of a thousand rows. Each amendment is of a
+// flow that has a row in all of them, or of one that has a row in a single one.
+func BenchmarkAmend(b *testing.B) {
+	remotes := []columns.Value{parsed("remote.ip", "1.1.1.1"), parsed("remote.ip", "::1")}
+	for _, lived := range []string{"for long", "for one slice", "elsewhere"} {
+		b.Run("flows that lived "+lived, func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 1))
+			tier := memory.New(memory.Options{})
+			seq := uint64(0)
+			next := func() *messages.Slice {
+				s := household(r, seq, remotes)
+				named(r, s)
+				seq++
+				return s
+			}
+			for range 360 {
+				if err := tier.Append(next()); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				s := next()
+				amendNames(r, s, lived)
+				b.StartTimer()
+				if err := tier.Append(s); err != nil {
+					b.Fatal(err)
+				}
+			}
+			c := tier.Coverage()
+			b.ReportMetric(float64(c.Amended)/float64(b.N), "rows/op")
+			b.ReportMetric(float64(c.Bytes)/float64(c.Rows), "B/row")
+		})
+	}
+}
+
+func amendNames(r *rand.Rand, s *messages.Slice, lived string) {
+	column, _ := columns.Lookup("remote.memtest.name")
+	for i := range 500 {
+		flow := uint64(3 * (i % 333))
+		switch lived {
+		case "for one slice":
+			flow = (s.Seq-1-uint64(r.IntN(300)))<<20 | uint64(3*(i%333)+1)
+		case "elsewhere":
+			flow = 1<<50 | uint64(i)
+		}
+		value := columns.Value(fmt.Sprintf("better-%d-%d.example.org", i, r.IntN(1000)))
+		s.Amendments = append(s.Amendments, messages.Amendment{
+			Flow:  (flow + 1) * 0x9e3779b97f4a7c15,
+			Cells: []messages.AmendedCell{{Column: column, Value: value}},
+		})
+	}
+}

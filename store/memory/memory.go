@@ -1,6 +1,9 @@
 // Package memory is the first tier: it keeps the newest slices in memory, column by column, inside a
 // budget.
 //
+// A slice may bring amendments of what earlier ones say. They reach the newest slices, as long as those have no
+// more rows together than can be looked through while a slice is appended; totals never change by them.
+//
 // Over budget nothing is dropped in silence: the rows that moved the least bytes lose their columns and go
 // on counting in the slice's (other), the oldest slices first and by and by. Only when all slices are
 // folded to their totals is the oldest one dropped, and then [store.Coverage] says so.
@@ -47,6 +50,8 @@ type state struct {
 	// slices are in the order in which they were appended.
 	slices []*slice
 	bytes  int64
+	// amended and cut are as in store.Coverage.
+	amended, cut uint64
 }
 
 // slice is one closed slice. It never changes.
@@ -57,6 +62,8 @@ type slice struct {
 	complete bool
 	rows     *store.Packed
 	bytes    int64
+	// forgotten says that its rows cannot be amended any more.
+	forgotten bool
 }
 
 const (
@@ -69,6 +76,9 @@ const (
 	// loss costs beyond its texts.
 	sliceOverhead = 160
 	lossBytes     = 144
+	// amendableRows is how many of the newest rows can be amended at most, which is what an Append looks through;
+	// to know their flows may take one part in amendableShare of the budget.
+	amendableRows, amendableShare = 1 << 20, 8
 )
 
 // New makes an empty tier.
@@ -97,12 +107,54 @@ func (t *Tier) Append(s *messages.Slice) error {
 
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	old := t.state.Load()
-	next := &state{slices: append(slices.Clone(old.slices), n), bytes: old.bytes + n.bytes}
-	t.expire(next)
-	t.economise(next)
-	t.state.Store(next)
+	next := *t.state.Load()
+	next.slices = slices.Clone(next.slices)
+	next.slices, next.bytes = append(next.slices, n), next.bytes+n.bytes
+	next.amend(s.Amendments)
+	t.expire(&next)
+	t.forget(&next)
+	t.economise(&next)
+	t.state.Store(&next)
 	return nil
+}
+
+// amend changes what slices say of some flows.
+func (st *state) amend(list []messages.Amendment) {
+	as := store.NewAmendments(list)
+	if as == nil {
+		return
+	}
+	beyond := false
+	for i, s := range st.slices {
+		beyond = beyond || s.forgotten
+		rows, changed := s.rows.Amend(as)
+		if changed > 0 {
+			st.replace(i, s.with(rows))
+			st.amended += uint64(changed)
+		}
+	}
+	if beyond {
+		st.cut += uint64(as.Len()) //nolint:gosec // A count.
+	}
+}
+
+// forget makes all but the newest rows such that cannot be amended any more.
+func (t *Tier) forget(st *state) {
+	room := min(amendableRows, int(t.options.Budget/amendableShare/8))
+	for i := len(st.slices) - 1; i >= 0; i-- {
+		s := st.slices[i]
+		if room -= s.rows.Amendable(); room >= 0 || s.rows.Amendable() == 0 {
+			continue
+		}
+		n := s.with(s.rows.Forget())
+		n.forgotten = true
+		st.replace(i, n)
+	}
+}
+
+func (st *state) replace(at int, s *slice) {
+	st.bytes += s.bytes - st.slices[at].bytes
+	st.slices[at] = s
 }
 
 // fit folds the coldest rows of a slice that would take more than one slice may.
@@ -137,9 +189,7 @@ func (t *Tier) economise(st *state) {
 			continue
 		}
 		s := st.slices[at]
-		folded := s.fold(s.rows.Rows() / 4)
-		st.slices[at] = folded
-		st.bytes += folded.bytes - s.bytes
+		st.replace(at, s.fold(s.rows.Rows()/4))
 	}
 }
 
@@ -165,9 +215,14 @@ func (st *state) dropOldest() {
 
 // fold gives the slice with only the heaviest rows.
 func (s *slice) fold(keep int) *slice {
-	folded := *s
-	folded.setRows(s.rows.Fold(keep))
-	return &folded
+	return s.with(s.rows.Fold(keep))
+}
+
+// with gives the slice with other rows.
+func (s *slice) with(rows *store.Packed) *slice {
+	n := *s
+	n.setRows(rows)
+	return &n
 }
 
 func (s *slice) setRows(rows *store.Packed) {
@@ -184,13 +239,14 @@ func (t *Tier) Relabel(since uint64, delta time.Duration) error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	old := t.state.Load()
-	next := &state{slices: slices.Clone(old.slices), bytes: old.bytes}
+	next := *old
+	next.slices = slices.Clone(old.slices)
 	for i, s := range next.slices {
 		if s.seq >= since {
 			next.slices[i] = s.shift(shift)
 		}
 	}
-	t.state.Store(next)
+	t.state.Store(&next)
 	return nil
 }
 
@@ -244,6 +300,7 @@ func (t *Tier) Coverage() store.Coverage {
 	c := store.Coverage{
 		Name: "memory", Resolution: t.options.Resolution, Slices: uint64(len(st.slices)),
 		Bytes: uint64(st.bytes), Budget: uint64(t.options.Budget), //nolint:gosec // Sizes are not negative.
+		Amended: st.amended, AmendmentsCut: st.cut,
 	}
 	for _, s := range st.slices {
 		c.Rows += uint64(s.rows.Rows()) //nolint:gosec // A count.

@@ -31,11 +31,26 @@ var words = columns.Register(columns.Spec[string]{
 	Random:  func(r *rand.Rand) string { return strings.Repeat("x", 1+r.IntN(30)) },
 })
 
+var _ = columns.RegisterEndpoint(columns.Spec[string]{
+	Name: "memtest.name", Doc: "A name for tests.", Type: "text", Examples: []string{"a"},
+	Parse: func(s string) (string, error) { return s, nil }, Format: func(s string) string { return s },
+	Encode:  func(b []byte, s string) []byte { return append(b, s...) },
+	Decode:  func(s string) (string, error) { return s, nil },
+	Compare: strings.Compare,
+	Random:  func(r *rand.Rand) string { return strings.Repeat("y", 1+r.IntN(30)) },
+})
+
 func TestContract(t *testing.T) {
-	storetest.Run(t, func(*testing.T) store.Tier { return memory.New(memory.Options{}) })
+	storetest.Run(t, func(*testing.T) store.Tier { return memory.New(memory.Options{}) }, storetest.Amends)
 }
 
 func TestContractOfModel(t *testing.T) {
+	storetest.Run(t, func(*testing.T) store.Tier {
+		return &storetest.Model{Resolution: storetest.Resolution, Amends: true}
+	}, storetest.Amends)
+}
+
+func TestContractOfModelThatDoesNotAmend(t *testing.T) {
 	storetest.Run(t, func(*testing.T) store.Tier { return &storetest.Model{Resolution: storetest.Resolution} })
 }
 
@@ -245,4 +260,76 @@ func TestSizeIsHonest(t *testing.T) {
 		t.Errorf("says %d bytes, takes %d", said, took)
 	}
 	runtime.KeepAlive(m)
+}
+
+// flowed gives each row of a slice a flow.
+func flowed(s *messages.Slice) *messages.Slice {
+	for i := range s.Parts[0].Len() {
+		s.Parts[0].Flow = append(s.Parts[0].Flow, uint64(i)+1)
+	}
+	return s
+}
+
+func amendment(flow uint64, word string) messages.Amendment {
+	return messages.Amendment{Flow: flow, Cells: []messages.AmendedCell{
+		{Column: words.Column, Value: columns.JoinSet([]columns.Value{columns.Value(word)})},
+	}}
+}
+
+// TestAmendmentsReachTheNewestSlices checks that the flows of old rows are forgotten, that this is told, and that
+// amended slices stay in the budget.
+func TestAmendmentsReachTheNewestSlices(t *testing.T) {
+	const budget, rows, slices = 1 << 20, 200, 200
+	tier := memory.New(memory.Options{Budget: budget})
+	for seq := range uint64(slices) {
+		if err := tier.Append(flowed(slice(seq, rows))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reach := budget / 8 / 8 / rows
+	before := total(t, tier)
+	last := slice(slices, 1)
+	long := strings.Repeat("x", 3000)
+	last.Amendments = []messages.Amendment{amendment(rows, long), amendment(rows-1, long+"y"), amendment(rows+1, "")}
+	if err := tier.Append(last); err != nil {
+		t.Fatal(err)
+	}
+	c := tier.Coverage()
+	if int(c.Amended) != 2*reach || c.AmendmentsCut != 3 {
+		t.Errorf("%d rows amended, want %d; %d amendments cut", c.Amended, 2*reach, c.AmendmentsCut)
+	}
+	if c.Bytes > budget {
+		t.Errorf("%d bytes of %d", c.Bytes, budget)
+	}
+	before.Add(last.Parts[0].Totals())
+	got := total(t, tier)
+	if before.Rows = got.Rows; got != before { // Rows that were folded count as one each.
+		t.Errorf("total %+v, want %+v", got, before)
+	}
+}
+
+// TestFoldedRowsAreNotAmended amends a flow whose row was folded, and one whose row was kept.
+func TestFoldedRowsAreNotAmended(t *testing.T) {
+	packed, err := store.Pack(flowed(slice(0, 10)).Parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed = packed.Fold(4)
+	as := store.NewAmendments([]messages.Amendment{amendment(3, "folded"), amendment(9, "kept"), amendment(0, "none")})
+	changed, n := packed.Amend(as)
+	var part store.Part
+	changed.View(&part)
+	cells := part.Find(words.Column)
+	if n != 1 || string(cells.Dict.At(int(cells.IDs.At(2)))) != "\x04kept" {
+		t.Errorf("%d rows were amended", n)
+	}
+	if changed.Other() != packed.Other() || changed.Rows() != 4 {
+		t.Errorf("%d rows and %+v are left", changed.Rows(), changed.Other())
+	}
+	if _, n := changed.Amend(as); n != 0 {
+		t.Errorf("the same amendments changed %d rows again", n)
+	}
+	if _, n := changed.Forget().Amend(as); n != 0 || changed.Forget().Amendable() != 0 || changed.Amendable() != 4 {
+		t.Error("forgotten flows can be amended")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 // Model is the simplest tier: it keeps every row and answers row by row. Others are compared with it.
 type Model struct {
 	Resolution time.Duration
+	// Amends says that it heeds amendments.
+	Amends bool
 
 	mu     sync.RWMutex
 	slices []*messages.Slice
@@ -30,6 +33,9 @@ func (m *Model) Append(s *messages.Slice) error {
 		return errors.New("append slice: its span is empty")
 	}
 	for _, p := range s.Parts {
+		if p.Flow != nil && len(p.Flow) != p.Len() {
+			return fmt.Errorf("append slice: %d flows for %d rows", len(p.Flow), p.Len())
+		}
 		for _, c := range p.Cells {
 			if len(c.IDs) != p.Len() {
 				return fmt.Errorf("append slice: %d cells for %d rows", len(c.IDs), p.Len())
@@ -39,7 +45,49 @@ func (m *Model) Append(s *messages.Slice) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.slices = append(m.slices, s)
+	if m.Amends {
+		for i, old := range m.slices {
+			for _, a := range s.Amendments {
+				old = amended(old, a)
+			}
+			m.slices[i] = old
+		}
+	}
 	return nil
+}
+
+// amended gives a slice in which one flow's rows have other cells.
+func amended(s *messages.Slice, a messages.Amendment) *messages.Slice {
+	n := *s
+	n.Parts = nil
+	for _, p := range s.Parts {
+		for row := range p.Flow {
+			if p.Flow[row] == a.Flow && a.Flow != 0 {
+				p = amendRow(p, row, a.Cells)
+			}
+		}
+		n.Parts = append(n.Parts, p)
+	}
+	return &n
+}
+
+// amendRow copies all rows for the sake of one.
+func amendRow(p *messages.Rows, row int, amended []messages.AmendedCell) *messages.Rows {
+	n := *p
+	for _, a := range amended {
+		c := messages.Cells{Column: a.Column, Dict: []columns.Value{""}}
+		for i := range p.Len() {
+			cell := CellOf(&n, a.Column, i)
+			if i == row {
+				cell = a.Value
+			}
+			c.Dict = append(c.Dict, cell)
+			c.IDs = append(c.IDs, uint32(i)+1) //nolint:gosec // A test has few rows.
+		}
+		n.Cells = slices.DeleteFunc(slices.Clone(n.Cells), func(o messages.Cells) bool { return o.Column == a.Column })
+		n.Cells = append(n.Cells, c)
+	}
+	return &n
 }
 
 // Relabel shifts the times of slices.

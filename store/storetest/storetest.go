@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,9 +18,15 @@ import (
 	"weir/store"
 )
 
+// Ability is what not every tier can do.
+type Ability string
+
+// Amends is the ability to heed the amendments of a slice. A tier without it must leave what it holds as it is.
+const Amends Ability = "amends"
+
 // Run tests the tiers that build gives. Each must be empty, keep slices of [Resolution], and have room for
 // a few hundred slices of a hundred rows without folding.
-func Run(t *testing.T, build func(t *testing.T) store.Tier) {
+func Run(t *testing.T, build func(t *testing.T) store.Tier, can ...Ability) {
 	t.Helper()
 	if len(columns.All()) == 0 {
 		t.Fatal("import some columns")
@@ -43,15 +50,20 @@ func Run(t *testing.T, build func(t *testing.T) store.Tier) {
 		{"Relabel", contract.relabel},
 		{"OverlappingSlices", contract.overlap},
 		{"Cancel", contract.cancel},
+		{"Amendments", contract.amendments},
+		{"AmendmentsAndTheirSliceAtOnce", contract.amendAtOnce},
 	} {
-		t.Run(c.name, func(t *testing.T) { c.test(contract{t, build(t)}) })
+		t.Run(c.name, func(t *testing.T) {
+			c.test(contract{t: t, tier: build(t), amends: slices.Contains(can, Amends)})
+		})
 	}
 }
 
 // contract is one part of the suite on one tier.
 type contract struct {
-	t    *testing.T
-	tier store.Tier
+	t      *testing.T
+	tier   store.Tier
+	amends bool
 }
 
 func (c contract) empty() {
