@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// said is one update or fact, in words.
+// fakeOut is a core that takes everything and keeps it, in words.
 type fakeOut struct {
 	mu     sync.Mutex
 	said   []string

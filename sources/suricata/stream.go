@@ -16,6 +16,8 @@ import (
 const (
 	// maxConnections is how many Suricatas may be connected at once.
 	maxConnections = 32
+	// lastReads bounds what is still read of a connection after the end was ordered; the kernel holds less.
+	lastReads = 16
 	// acceptPause is how long to wait when the machine has no file descriptor left.
 	acceptPause = 200 * time.Millisecond
 )
@@ -53,7 +55,7 @@ func (in *intake) openStreams(c *Config) (*streams, error) {
 // run accepts until it is interrupted.
 func (s *streams) run(ctx context.Context) error {
 	for {
-		conn, err := s.listener.Accept()
+		conn, err := s.listener.AcceptUnix()
 		switch {
 		case err == nil:
 			s.accept(ctx, conn)
@@ -70,7 +72,7 @@ func (s *streams) run(ctx context.Context) error {
 }
 
 // accept starts to read a connection, or refuses it.
-func (s *streams) accept(ctx context.Context, conn net.Conn) {
+func (s *streams) accept(ctx context.Context, conn *net.UnixConn) {
 	if !s.enter(conn) {
 		s.stats.refused.Add(1)
 		s.stats.refusedAt.Store(time.Now().UnixNano())
@@ -106,17 +108,21 @@ func (s *streams) leave(conn net.Conn) {
 }
 
 // read reads a connection to its end.
-func (s *streams) read(ctx context.Context, conn net.Conn, n uint64) error {
+func (s *streams) read(ctx context.Context, conn *net.UnixConn, n uint64) error {
 	lines := s.splitter(n, s.allowance)
 	defer lines.close()
 	for {
 		read, err := conn.Read(lines.room())
-		s.received(read)
-		if took := lines.took(read); took != nil {
+		if took := s.took(lines, read); took != nil {
 			return took
 		}
 		if err == nil {
 			continue
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if err := s.readLast(conn, lines); err != nil {
+				return err
+			}
 		}
 		if lines.partial() {
 			s.losses.add(partial, 1)
@@ -132,6 +138,33 @@ func (s *streams) read(ctx context.Context, conn net.Conn, n uint64) error {
 		}
 		return nil
 	}
+}
+
+// took counts and cuts what was read.
+func (s *streams) took(lines *splitter, n int) error {
+	s.received(n)
+	return lines.took(n)
+}
+
+// readLast takes what was sent before the end was ordered, if this goroutine did not get to it in time.
+func (s *streams) readLast(conn *net.UnixConn, lines *splitter) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil //nolint:nilerr // It is closed already.
+	}
+	var took error
+	err = raw.Control(func(fd uintptr) { // Its Read would refuse, as the deadline has passed.
+		for range lastReads {
+			n, err := unix.Read(int(fd), lines.room())
+			if n <= 0 || err != nil {
+				return
+			}
+			if took = s.took(lines, n); took != nil {
+				return
+			}
+		}
+	})
+	return errors.Join(took, err)
 }
 
 // interrupt ends run and, after a moment for what was sent before, the connections.
