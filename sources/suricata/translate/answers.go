@@ -54,15 +54,30 @@ func (t *Translator) answers(ctx context.Context, x *work, port uint16, w source
 		c.links = c.links[:0]
 	}
 	t.link(c, d.Answers)
-	result := Empty
-	client := x.dnsClient(port)
-	records := d.Answers
-	if len(records) == 0 {
-		records = d.Grouped
+	t.questions = t.questions[:0]
+	for _, q := range d.Queries[:min(len(d.Queries), maxValues)] {
+		t.questions = append(t.questions, name.Clean(q.Name))
 	}
-	for i := range records {
-		r := &records[i]
-		asked, ok := c.from(r.Owner, d.Queries)
+	return t.records(ctx, x, port, c, w)
+}
+
+// records tells the records of an answer that lead from what was asked.
+func (t *Translator) records(
+	ctx context.Context, x *work, port uint16, c *chain, w sources.Writer,
+) (result Reason, err error) {
+	list := x.DNS.Answers
+	if len(list) == 0 {
+		list = x.DNS.Grouped
+	}
+	client := x.dnsClient(port)
+	result = Empty
+	var asked string
+	var ok bool
+	for i := range list {
+		r := &list[i]
+		if i == 0 || r.Owner != list[i-1].Owner {
+			asked, ok = c.from(r.Owner, t.questions)
+		}
 		if !ok {
 			t.counts.unasked.Add(1)
 			continue
@@ -143,10 +158,10 @@ func (t *Translator) link(c *chain, records []eve.Answer) {
 // from follows the names of a record back to the one that was asked. ok is false if the record leads to another
 // one than the question that is remembered. What comes together with its question is taken to be the
 // answer to it.
-func (c *chain) from(owner string, questions []eve.Query) (asked string, ok bool) {
+func (c *chain) from(owner string, questions []string) (asked string, ok bool) {
 	n := name.Clean(owner)
 	for range maxLinks + 1 {
-		if n != "" && asks(questions, n) {
+		if n != "" && slices.Contains(questions, n) {
 			return n, true
 		}
 		i := slices.IndexFunc(c.links, func(l link) bool { return l.target == n })
@@ -156,13 +171,9 @@ func (c *chain) from(owner string, questions []eve.Query) (asked string, ok bool
 		n = c.links[i].owner
 	}
 	if len(questions) > 0 {
-		return name.Clean(questions[0].Name), true
+		return questions[0], true
 	}
 	return n, c.asked == "" || c.asked == n
-}
-
-func asks(questions []eve.Query, n string) bool {
-	return slices.ContainsFunc(questions, func(q eve.Query) bool { return name.Clean(q.Name) == n })
 }
 
 // dnsClient gives the end that asked. Up to version 2 that is the source of answers too, but for those of

@@ -99,7 +99,8 @@ func (t *Translator) Counts() Counts {
 	n := &t.counts
 	c := Counts{
 		Used: n.used.Load(), Updates: n.updates.Load(), Facts: n.facts.Load(), FactsRepeated: n.repeated.Load(),
-		Unasked: n.unasked.Load(), Excess: n.excess.Load(), FlowsForgotten: n.flowsForgotten.Load(), FlowsKept: n.flowsKept.Load(),
+		Unasked: n.unasked.Load(), Excess: n.excess.Load(),
+		FlowsForgotten: n.flowsForgotten.Load(), FlowsKept: n.flowsKept.Load(),
 	}
 	for i := range c.Unused {
 		c.Unused[i] = n.unused[i].Load()

@@ -97,7 +97,7 @@ func FuzzEvents(f *testing.F) {
 			if err := tr.Event(t.Context(), conn, &e, received, w); err != nil {
 				t.Fatal(err)
 			}
-			received = received.Add(time.Duration(int8(d.byte())) * time.Second) //nolint:gosec // Back, too.
+			received = received.Add(time.Duration(int8(d.byte())) * time.Second) // Back, too.
 			if d.byte() == 0 {
 				if err := tr.Forget(t.Context(), conn, w); err != nil {
 					t.Fatal(err)
@@ -139,8 +139,8 @@ func (d *dice) fill(v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			d.fill(v.Field(i))
+		for _, field := range v.Fields() {
+			d.fill(field)
 		}
 	case reflect.Slice:
 		n := int(d.byte() % 4)
@@ -157,7 +157,7 @@ func (d *dice) fill(v reflect.Value) {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(d.number())
 	default:
-		v.SetUint(uint64(d.number()) & (1<<v.Type().Bits() - 1)) //nolint:gosec // Any bits will do.
+		v.SetUint(uint64(d.number()) & (1<<v.Type().Bits() - 1))
 	}
 }
 
@@ -166,7 +166,7 @@ func (d *dice) number() int64 {
 	if b < 200 {
 		return int64(b % 4)
 	}
-	return int64(binary.LittleEndian.Uint64(d.bytes(8))) //nolint:gosec // Any bits will do.
+	return int64(binary.LittleEndian.Uint64(d.bytes(8)))
 }
 
 func (d *dice) addr() netip.Addr {
@@ -189,9 +189,11 @@ func (d *dice) addr() netip.Addr {
 
 func (d *dice) text() string {
 	words := []string{
-		"", "a.example", "B.Example.", "query", "answer", "response", "request", "ack", "NOERROR", "A", "AAAA", "CNAME", "PTR",
+		"", "a.example", "B.Example.", "query", "answer", "response", "request", "ack", "NOERROR", "A", "AAAA", "CNAME",
+		"PTR",
 		"timeout", "closed", "new", "shutdown", "reply", "192.0.2.1", "::1", "fe80::1%eth0", "nas.local", "to_server",
-		"1.2.0.192.in-addr.arpa", "C=CZ, CN=a.example", "stream (flow timeout)", "\xff\xfe", "a\x00b\u2028\u202e", " . ", "[::1]:80",
+		"1.2.0.192.in-addr.arpa", "C=CZ, CN=a.example", "stream (flow timeout)", "\xff\xfe", "a\x00b\u2028\u202e",
+		" . ", "[::1]:80",
 	}
 	switch b := int(d.byte()); {
 	case b < 5*len(words):
@@ -206,7 +208,8 @@ func (d *dice) text() string {
 // likely makes an event that can be used more often than chance does.
 func (d *dice) likely(e *eve.Event, received time.Time) {
 	types := []string{
-		"flow", "flow_start", "dns", "http", "tls", "quic", "ssh", "smb", "rdp", "sip", "mqtt", "ftp", "smtp", "fileinfo", "alert",
+		"flow", "flow_start", "dns", "http", "tls", "quic", "ssh", "smb", "rdp", "sip", "mqtt", "ftp", "smtp",
+		"fileinfo", "alert",
 		"dhcp", "mdns", "arp", "nfs", "netflow", "nonsense", "flow", "dns",
 	}
 	e.Type = types[int(d.byte())%len(types)]

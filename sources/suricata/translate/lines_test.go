@@ -79,8 +79,8 @@ func play(t *testing.T, o Options, scenes []scene) {
 			sum := c.Used
 			for r, n := range c.Unused {
 				sum += n
-				if want := s.unused[Reason(r)]; n != want { //nolint:gosec // Few.
-					t.Errorf("%s: %d, want %d", Reason(r), n, want) //nolint:gosec // Few.
+				if want := s.unused[Reason(r)]; n != want {
+					t.Errorf("%s: %d, want %d", Reason(r), n, want)
 				}
 			}
 			if sum != uint64(len(s.lines)) {

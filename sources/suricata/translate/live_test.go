@@ -54,14 +54,18 @@ func TestStatistics(t *testing.T) {
 			},
 		},
 		{
-			name: "counted by its record alone; B is the client; VLAN tags are no bytes of layer 3; tunnels have no frames",
+			name: "counted by its record alone; B is the client; VLAN tags do not count; tunnels have no frames",
 			lines: []string{
-				recordLine(60, "198.51.100.80:1>192.168.1.10:2/UDP", begin+moved+`"state":"new","reason":"timeout"`, `,"flow_id":1,"vlan":[3]`),
-				recordLine(60, "192.168.1.10>198.51.100.80/IPv6", begin+`"pkts_toserver":2,"bytes_toserver":66,"state":"new","reason":"tcp_reuse"`, `,"flow_id":2`),
-				recordLine(60, "192.168.1.10>198.51.100.80/ICMP", begin+moved+done, `,"flow_id":3,"icmp_type":8,"icmp_code":0`),
+				recordLine(60, "198.51.100.80:1>192.168.1.10:2/UDP", begin+moved+`"state":"new","reason":"timeout"`,
+					`,"flow_id":1,"vlan":[3]`),
+				recordLine(60, "192.168.1.10>198.51.100.80/IPv6",
+					begin+`"pkts_toserver":2,"bytes_toserver":66,"state":"new","reason":"tcp_reuse"`, `,"flow_id":2`),
+				recordLine(60, "192.168.1.10>198.51.100.80/ICMP", begin+moved+done,
+					`,"flow_id":3,"icmp_type":8,"icmp_code":0`),
 			},
 			want: []string{
-				`17 192.168.1.10:2 198.51.100.80:1 ended from=b a=1/496 b=2/992` + since + ` at=12:00:09.000000 vlan="3"`,
+				`17 192.168.1.10:2 198.51.100.80:1 ended from=b a=1/496 b=2/992` + since + ` at=12:00:09.000000` +
+					` vlan="3"`,
 				`41 192.168.1.10:0 198.51.100.80:0 ended from=a a=2/66 b=0/0` + since + ` at=12:00:09.000000`,
 				`1 192.168.1.10:0 198.51.100.80:2048 ended from=a a=2/1000 b=1/500` + since + ` at=12:00:09.000000`,
 			},
@@ -87,10 +91,13 @@ func TestStatistics(t *testing.T) {
 		{
 			name: "ghosts do not count, but what a left open flow goes on with does; a SYN begins another one",
 			lines: []string{
-				recordLine(60, back, begin+moved+`"state":"new","reason":"timeout"`, `,"flow_id":1,"tcp":{"tcp_flags":"00"}`),
+				recordLine(60, back, begin+moved+`"state":"new","reason":"timeout"`,
+					`,"flow_id":1,"tcp":{"tcp_flags":"00"}`),
 				recordLine(60, web, begin+moved+stops, `,"flow_id":2,"tcp":{"syn":true}`),
-				recordLine(65, back, begin+`"pkts_toserver":1,"bytes_toserver":114,"state":"bypassed","reason":"timeout"`, `,"flow_id":4,"tcp":{"syn":true}`),
-				recordLine(70, back, begin+`"pkts_toserver":1,"bytes_toserver":114,"state":"new","reason":"timeout"`, `,"flow_id":3,"tcp":{}`),
+				recordLine(65, back, begin+`"pkts_toserver":1,"bytes_toserver":114,"state":"bypassed",
+					"reason":"timeout"`, `,"flow_id":4,"tcp":{"syn":true}`),
+				recordLine(70, back, begin+`"pkts_toserver":1,"bytes_toserver":114,"state":"new","reason":"timeout"`,
+					`,"flow_id":3,"tcp":{}`),
 			},
 			want: []string{
 				key + ` started from=a a=2/1000 b=1/500` + since + ` at=12:00:09.000000`,
@@ -123,8 +130,10 @@ func TestStatistics(t *testing.T) {
 			name: "an event without an identifier brings tags alone; devices are flows too",
 			lines: []string{
 				line(2, "tls", web, `"tls":{}`),
-				line(2, "dhcp", "192.168.1.1:67>192.168.1.10:68/UDP", `"flow_id":1,"dhcp":{"type":"reply","dhcp_type":"offer"}`),
-				line(2, "alert", "192.168.1.10>198.51.100.80/ICMP", `"flow_id":2,"icmp_type":8,"alert":{"signature_id":1}`),
+				line(2, "dhcp", "192.168.1.1:67>192.168.1.10:68/UDP",
+					`"flow_id":1,"dhcp":{"type":"reply","dhcp_type":"offer"}`),
+				line(2, "alert", "192.168.1.10>198.51.100.80/ICMP",
+					`"flow_id":2,"icmp_type":8,"alert":{"signature_id":1}`),
 			},
 			want: []string{
 				key + ` at=12:00:02.000000 app="tls"`,
@@ -164,7 +173,8 @@ func TestForgottenFlows(t *testing.T) {
 	tr, w := New(Options{Statistics: true, Flows: 1}), &sink{}
 	feed(t, tr, w,
 		line(2, "tls", web, `"flow_id":1,"tls":{}`), line(3, "tls", back, `"flow_id":2,"tls":{}`),
-		recordLine(4, back, begin+stops, `,"flow_id":2`), recordLine(5, "10.0.0.1:1>10.0.0.2:2/TCP", begin+stops, `,"flow_id":3`),
+		recordLine(4, back, begin+stops, `,"flow_id":2`), recordLine(5, "10.0.0.1:1>10.0.0.2:2/TCP", begin+stops,
+			`,"flow_id":3`),
 	)
 	want := key + ` started from=a start=12:00:02.000000 app="tls"` + "\n" +
 		key + ` ended from=a start=12:00:02.000000 at=12:00:02.000000` + "\n" +
@@ -227,9 +237,12 @@ func TestShifted(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i, l := range []string{
 		line(0, "tls", web, `"flow_id":1,"tls":{}`),
-		recordLine(3600, web, `"start":"2026-11-22T12:00:00+0000","end":"2026-11-22T12:30:00+0000",`+moved+done, `,"flow_id":1`),
-		recordLine(7200, web, `"start":"2026-11-22T12:59:00+0000","end":"2026-11-22T13:30:00+0000",`+moved+done, `,"flow_id":2`),
-		recordLine(7200, web, `"start":"2026-11-22T12:59:10+0000","end":"2026-11-22T13:30:00+0000",`+moved+done, `,"flow_id":3`),
+		recordLine(3600, web, `"start":"2026-11-22T12:00:00+0000","end":"2026-11-22T12:30:00+0000",`+moved+done,
+			`,"flow_id":1`),
+		recordLine(7200, web, `"start":"2026-11-22T12:59:00+0000","end":"2026-11-22T13:30:00+0000",`+moved+done,
+			`,"flow_id":2`),
+		recordLine(7200, web, `"start":"2026-11-22T12:59:10+0000","end":"2026-11-22T13:30:00+0000",`+moved+done,
+			`,"flow_id":3`),
 	} {
 		if err := d.Decode([]byte(l), &e); err != nil {
 			t.Fatal(err)

@@ -22,7 +22,8 @@ func TestTags(t *testing.T) {
 				"ja3":{"hash":"AA"},"ja3s":{"hash":"bb"},"ja4":"t13"}`)},
 			want: []string{key + at0 + ` app="tls" app.orig="smtp" iface="br-lan" mac@a="02:11:22:33:44:10"` +
 				` tls.alpn="h2" tls.alpn="http/1.1" tls.cn="www.example.org" tls.ja3="aa" tls.ja3s="bb" tls.ja4="t13"` +
-				` tls.resumed="yes" tls.san="a.example" tls.sni="www.example.org" tls.version="1.2" vlan="10" vlan="20"`},
+				` tls.resumed="yes" tls.san="a.example" tls.sni="www.example.org" tls.version="1.2" vlan="10"` +
+				` vlan="20"`},
 		},
 		{
 			name:  "tls from the other side has the same key",
@@ -32,9 +33,11 @@ func TestTags(t *testing.T) {
 		{
 			name: "http",
 			lines: []string{
-				line(0, "http", web, `"flow_id":1,"http":{"hostname":"A.example:8080","url":"http://joe:pw@a.example/x?y=1",
+				line(0, "http", web, `"flow_id":1,"http":{"hostname":"A.example:8080",
+					"url":"http://joe:pw@a.example/x?y=1",
 					"http_method":"get","http_user_agent":"curl\u0007","status":200,"version":"2"}`),
-				line(1, "http", web, `"flow_id":1,"http":{"url":"/libhtp::request_uri_not_seen","status":7,"protocol":"HTTP/1.1"}`),
+				line(1, "http", web, `"flow_id":1,"http":{"url":"/libhtp::request_uri_not_seen","status":7,
+					"protocol":"HTTP/1.1"}`),
 			},
 			want: []string{
 				key + at0 + ` app="http2" http.agent="curl` + "\uFFFD" + `" http.host="a.example" http.method="GET"` +
@@ -46,18 +49,21 @@ func TestTags(t *testing.T) {
 			name: "dns of all versions",
 			lines: []string{
 				line(0, "dns", "192.168.1.10:5000>9.9.9.9:53/UDP",
-					`"dns":{"version":3,"type":"request","rcode":"NOERROR","queries":[{"rrname":"A.example","rrtype":"65"}]}`),
+					`"dns":{"version":3,"type":"request","rcode":"NOERROR","queries":[{"rrname":"A.example",
+					"rrtype":"65"}]}`),
 				line(1, "dns", "192.168.1.10:5000>9.9.9.9:53/UDP",
 					`"dns":{"type":"query","rrname":"b.example","rrtype":"A"}`),
 				line(2, "dns", "192.168.1.10:5000>9.9.9.9:53/UDP",
 					`"dns":{"version":2,"type":"answer","rrname":"b.example","rrtype":"A","rcode":"NXDOMAIN"}`),
 				line(3, "dns", web,
-					`"dns":{"version":3,"type":"response","rcode":"REFUSED"},"http":{"hostname":"doh.example","version":"2"}`),
+					`"dns":{"version":3,"type":"response","rcode":"REFUSED"},"http":{"hostname":"doh.example",
+					"version":"2"}`),
 			},
 			want: []string{
 				`17 9.9.9.9:53 192.168.1.10:5000 at=12:00:00.000000 app="dns" dns.query="a.example" dns.type="HTTPS"`,
 				`17 9.9.9.9:53 192.168.1.10:5000 at=12:00:01.000000 app="dns" dns.query="b.example" dns.type="A"`,
-				`17 9.9.9.9:53 192.168.1.10:5000 at=12:00:02.000000 app="dns" dns.query="b.example" dns.rcode="NXDOMAIN" dns.type="A"`,
+				`17 9.9.9.9:53 192.168.1.10:5000 at=12:00:02.000000 app="dns" dns.query="b.example"` +
+					` dns.rcode="NXDOMAIN" dns.type="A"`,
 				key + ` at=12:00:03.000000 app="doh2" dns.rcode="REFUSED" http.host="doh.example"`,
 			},
 		},
@@ -75,7 +81,8 @@ func TestTags(t *testing.T) {
 		{
 			name: "ssh, smb, sip, mqtt, smtp, ftp",
 			lines: []string{
-				line(0, "ssh", web, `"ssh":{"client":{"software_version":"OpenSSH_9"},"server":{"software_version":"dropbear"}}`),
+				line(0, "ssh", web, `"ssh":{"client":{"software_version":"OpenSSH_9"},
+					"server":{"software_version":"dropbear"}}`),
 				line(0, "smb", web, `"smb":{"dialect":"3.11","share":"\\\\nas\\x","ntlmssp":{"host":"","user":"joe"}}`),
 				line(0, "sip", web, `"sip":{"method":"INVITE","uri":"sip:joe@Pbx.example:5061;transport=udp"}`),
 				line(0, "sip", web, `"sip":{"method":"INVITE","uri":"tel:+420123456789"}`),
@@ -103,9 +110,11 @@ func TestTags(t *testing.T) {
 				line(0, "alert", back, `"app_proto":"http","alert":{"signature_id":7,"severity":3},
 					"http":{"hostname":"a.example","protocol":"HTTP/1.1"}`),
 				line(0, "alert", back, `"app_proto":"failed","alert":{"signature_id":8,"severity":300}`),
-				line(0, "alert", back, `"app_proto":"tls","alert":{"signature_id":9,"severity":1},"tls":{"sni":"b.example"}`),
+				line(0, "alert", back, `"app_proto":"tls","alert":{"signature_id":9,"severity":1},
+					"tls":{"sni":"b.example"}`),
 				line(0, "alert", "192.168.1.10:5000>9.9.9.9:53/UDP",
-					`"app_proto":"dns","alert":{"signature_id":9,"severity":1},"dns":{"query":[{"type":"query","rrname":"c.example","rrtype":"A"}]}`),
+					`"app_proto":"dns","alert":{"signature_id":9,"severity":1},"dns":{"query":[{"type":"query",
+					"rrname":"c.example","rrtype":"A"}]}`),
 			},
 			want: []string{
 				key + at0 + ` alert.severity="3" alert.sid="7" app="http" http.host="a.example"`,
@@ -128,14 +137,16 @@ func TestTags(t *testing.T) {
 		{
 			name: "flow and flow_start",
 			lines: []string{
-				line(0, "flow_start", web, `"flow_id":1,"in_iface":"lan0","flow":{"start":"2026-11-22T11:59:59.5+0000"}`),
+				line(0, "flow_start", web, `"flow_id":1,"in_iface":"lan0",
+					"flow":{"start":"2026-11-22T11:59:59.5+0000"}`),
 				line(9, "flow", web, `"flow_id":1,"in_iface":"lan0","app_proto":"tls","app_proto_orig":"smtp",
 					"flow":{"start":"2026-11-22T11:59:59.5+0000","state":"closed","reason":"timeout","pkts_toserver":9},
 					"ether":{"src_macs":["02:11:22:33:44:10"],"dest_macs":["02:aa:bb:cc:00:01"]}`),
 				line(9, "flow", "192.168.1.10:1>198.51.100.80:2/TCP", `"flow_id":2,"app_proto":"failed","flow":{}`),
 				line(9, "flow", "192.168.1.10:1>198.51.100.80:2/UDP", `"flow_id":3,"app_proto":"ntp",
 					"flow":{"start":"2026-11-22T12:00:01+0000","end":"2026-11-22T12:00:02+0000"}`),
-				line(9, "flow", "192.168.1.10:1>198.51.100.80:2/TCP", `"flow_id":4,"app_proto":"bittorrent_dht","flow":{}`),
+				line(9, "flow", "192.168.1.10:1>198.51.100.80:2/TCP",
+					`"flow_id":4,"app_proto":"bittorrent_dht","flow":{}`),
 			},
 			want: []string{
 				key + ` at=11:59:59.500000 iface="lan0"`,
@@ -148,10 +159,12 @@ func TestTags(t *testing.T) {
 		{
 			name: "types that name the application alone",
 			lines: []string{
-				line(0, "krb5", web, ""), line(0, "ikev2", web, ""), line(0, "bittorrent_dht", web, ""), line(0, "nfs", web, ""),
+				line(0, "krb5", web, ""), line(0, "ikev2", web, ""), line(0, "bittorrent_dht", web, ""), line(0, "nfs",
+					web, ""),
 			},
 			want: []string{
-				key + at0 + ` app="krb5"`, key + at0 + ` app="ike"`, key + at0 + ` app="bittorrent-dht"`, key + at0 + ` app="nfs"`,
+				key + at0 + ` app="krb5"`, key + at0 + ` app="ike"`, key + at0 + ` app="bittorrent-dht"`,
+				key + at0 + ` app="nfs"`,
 			},
 		},
 		{
@@ -173,7 +186,8 @@ func TestTags(t *testing.T) {
 				line(0, "tls", "192.168.1.10>198.51.100.80/TCP", `"tls":{"sni":"a.example"}`),
 				line(0, "tls", "192.168.1.10:1>198.51.100.80:2/nonsense", `"tls":{"sni":"a.example"}`),
 				line(0, "alert", "192.168.1.10>198.51.100.80/ICMP", `"icmp_type":8,"alert":{"signature_id":1}`),
-				line(0, "netflow", web, ""), line(0, "stats", "", ""), line(0, "anomaly", web, ""), line(0, "drop", web, ""),
+				line(0, "netflow", web, ""), line(0, "stats", "", ""), line(0, "anomaly", web, ""), line(0, "drop", web,
+					""),
 				line(0, "weather", web, ""),
 			},
 			unused: map[Reason]uint64{NoAddress: 2, NoPorts: 1, NoProtocol: 1, ICMP: 1, Ignored: 4, UnknownType: 1},
@@ -190,7 +204,8 @@ func TestRepeated(t *testing.T) {
 	play(t, Options{}, []scene{{
 		name: "tls",
 		lines: []string{
-			sni(0, "1", "a"), sni(1, "1", "a"), sni(2, "1", "b"), sni(3, "1", "a"), sni(4, "1", "a"), sni(12, "1", "a"), sni(13, "1", "a"),
+			sni(0, "1", "a"), sni(1, "1", "a"), sni(2, "1", "b"), sni(3, "1", "a"), sni(4, "1", "a"), sni(12, "1", "a"),
+			sni(13, "1", "a"),
 		},
 		want:   []string{tags("a"), tags("b"), tags("a"), tags("a")},
 		unused: map[Reason]uint64{Repeated: 3},
@@ -213,7 +228,8 @@ func TestSeen(t *testing.T) {
 			line(61, "flow", web, `"flow_id":1,"app_proto":"http"`),
 			line(61, "tls", web, `"flow_id":2,"tls":{}`),
 			line(99, "smtp", web, `"flow_id":3,`+gone+`,"smtp":{}`),
-			line(99, "alert", web, `"flow_id":4,`+gone+`,"alert":{"signature_id":1},"flow":{"start":"2026-11-22T12:01:30+0000"}`),
+			line(99, "alert", web, `"flow_id":4,`+gone+`,"alert":{"signature_id":1},
+				"flow":{"start":"2026-11-22T12:01:30+0000"}`),
 		},
 		want: []string{
 			key + at0 + ` app="tls"`, key + at0 + ` app="http"`,

@@ -47,6 +47,8 @@ type Translator struct {
 	told   *recent[factID, toldFact]
 	// chain is used again for each answer that comes with its question.
 	chain chain
+	// questions are those of the answer at work, cleaned.
+	questions []string
 	// event is the one at work.
 	event  work
 	update messages.Update
