@@ -52,6 +52,10 @@ func (c *core) Status() actors.Status {
 			Name: "stub", Ready: true, State: sources.Running, Updates: 7,
 			Metrics: []actors.MetricStatus{{Name: "events_total", Help: "what\nhappened", Value: 5}},
 		}},
+		Computations: []actors.ComputationStatus{{
+			Name: "guess", Rank: 3, Running: true, Updates: 9, FactsDropped: 2, StateSaved: time.Unix(1800000000, 0),
+			Metrics: []actors.MetricStatus{{Name: "updates_total", Help: "of its own", Value: 5}},
+		}},
 		Shards: []actors.ShardStatus{{Shard: 1, Window: 64}},
 		Tiers:  []store.Coverage{{Name: "memory", Rows: 2}},
 	}

@@ -153,6 +153,50 @@ func TestStatus(t *testing.T) {
 	term.run("status", "--output", "json").want(t, 0, `"closed_total":3`)
 }
 
+func TestStatusOfComputations(t *testing.T) {
+	c := newCore()
+	c.status.Computations = []actors.ComputationStatus{
+		{
+			Name: "bad\x1b[2J", Running: true, Fresh: true, Flows: 12, Events: 34, Facts: 56, Waiting: 7, Queued: 89,
+			Updates: 9, Settled: 3, Late: 2, LastSettle: 0.25, FactsDropped: 11, Files: 2, FileErrors: 5, StateFailures: 4,
+			Metrics: []actors.MetricStatus{{Name: "names_total", Help: "names", Value: 17}},
+		},
+		{Name: "busy", Running: true}, {Name: "down"},
+	}
+	term := newTerminal(t, "WEIR_SOCKET="+serve(t, c))
+	r := term.run("status")
+	r.want(t, 0, "12 flows in view; 34 events and 56 facts taken, 7 messages wait, 89 events and facts wait in shards",
+		"9 updates made; settled 3 slices, the last one in 250ms, late for 2", "no room for 0 events, 11 facts",
+		"2 files read, 5 errors", "could not be saved or loaded 4 times", "names_total", "busy: busy: old numbers",
+		"down: not running")
+	if strings.Contains(r.out, "\x1b[2J") {
+		t.Error("a name reaches the terminal as it is")
+	}
+}
+
+func TestDiagnoseComputation(t *testing.T) {
+	st := newCore().status
+	st.Actors = append(st.Actors, actors.ActorStatus{Name: "computation/c", State: "running"})
+	for _, c := range []struct {
+		status actors.ComputationStatus
+		state  string
+		level  sources.Level
+		text   string
+	}{
+		{actors.ComputationStatus{Running: true, Updates: 4}, "running", sources.Good, "4 updates"},
+		{actors.ComputationStatus{Running: true, Late: 1, Settled: 9}, "running", sources.Notice, "late for 1 of 10 slices"},
+		{actors.ComputationStatus{}, "starting", sources.Warning, "does not run yet"},
+		{actors.ComputationStatus{}, "backing-off", sources.Warning, "tags are missing meanwhile"},
+	} {
+		c.status.Name = "c"
+		st.Actors[len(st.Actors)-1].State = c.state
+		f := diagnoseComputation(&st, &c.status)
+		if f.Level != c.level || !strings.Contains(f.Text, c.text) {
+			t.Errorf("%+v: %+v", c.status, f)
+		}
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	dir := t.TempDir()
 	file, dead := filepath.Join(dir, "file"), filepath.Join(dir, "dead")

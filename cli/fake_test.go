@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"weir/api"
 	"weir/columns"
 	_ "weir/columns/ip"
+	"weir/computations"
 	"weir/messages"
 	"weir/sources"
 	"weir/store"
@@ -90,9 +92,37 @@ func (running) Health() sources.Health {
 	return sources.Health{State: sources.Running, Metrics: []sources.Metric{events}}
 }
 
+// guess is a computation that keeps a word and does nothing else.
+type guess struct {
+	On bool `toml:"enabled" comment:"Whether."`
+}
+
+func (g *guess) Enabled() bool { return g.On }
+func (*guess) Validate() error { return nil }
+
+func (g *guess) New(computations.Core) (computations.Computation, error) { return g, nil }
+
+func (*guess) Handle(*messages.Events, *computations.View, computations.Out) {}
+func (*guess) Settle(int64, *computations.View, computations.Out)            {}
+
+func (*guess) Metrics() []messages.Metric {
+	return []messages.Metric{{Name: "guesses_total", Help: "guesses", Value: 3}}
+}
+
+func (*guess) Save(w io.Writer) error {
+	_, err := io.WriteString(w, "word")
+	return err
+}
+
+func (*guess) Load(io.Reader) error { return nil }
+
 func TestMain(m *testing.M) {
 	sources.Register(sources.Definition{
 		Name: "stub", Doc: "A source for tests.", Defaults: func() sources.Config { return &stub{On: true} },
+	})
+	computations.Register(computations.Definition{
+		Name: "guess", Doc: "A computation for tests.", Rank: 7,
+		Defaults: func() computations.Config { return &guess{} },
 	})
 	// Weir neither reads the machine's configuration nor its variables in tests.
 	goleak.VerifyTestMain(m)

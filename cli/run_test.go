@@ -92,6 +92,26 @@ func TestRunAnswersAndEnds(t *testing.T) {
 	term.run("query").want(t, 1, "no daemon answers")
 }
 
+func TestRunWithAComputation(t *testing.T) {
+	dir := t.TempDir()
+	p := startDaemon(t, "computations.guess.enabled=true", "data_dir="+dir)
+	term := newTerminal(t, "WEIR_SOCKET="+p.socket)
+	term.clock = time.Now
+	term.run("status").want(t, 0, "computation guess: running", "guesses_total", "computation/guess  running")
+	term.run("check").want(t, 0, "computation guess: runs")
+	p.signals <- syscall.SIGTERM
+	if err := p.wait(t); err != nil {
+		t.Errorf("ended: %v", err)
+	}
+	state, err := os.ReadFile(filepath.Join(dir, "computations", "guess.state"))
+	if !strings.HasSuffix(string(state), "word") {
+		t.Errorf("kept %q: %v", state, err)
+	}
+	if !strings.Contains(p.log.String(), `"computations":["guess"]`) {
+		t.Errorf("log %s", p.log)
+	}
+}
+
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	p := startDaemon(t, "sources.stub.stubborn=true")
 	p.signals <- syscall.SIGINT
