@@ -8,11 +8,13 @@ import (
 	"weir/messages"
 )
 
-// Amendments are ready to be looked for among many rows.
+// Amendments are ready to be looked for among many rows. They belong to one goroutine.
 type Amendments struct {
 	cells map[uint64][]messages.AmendedCell
 	// sieve has a bit for each flow: nearly all rows are of none, which is seen without asking the map.
 	sieve [sieveBits / 64]uint64
+	// raw and text are where blocks are put together.
+	raw, text []byte
 }
 
 // sieveBits is a power of two; 8 KiB stay in the processor's cache.
@@ -50,13 +52,10 @@ func (a *Amendments) put(flow uint64, c messages.AmendedCell) {
 // Len is how many flows they speak of.
 func (a *Amendments) Len() int { return len(a.cells) }
 
-// of gives the cells for the row of a flow, or nil.
-func (a *Amendments) of(flow uint64) []messages.AmendedCell {
+// may says quickly whether they can speak of a flow.
+func (a *Amendments) may(flow uint64) bool {
 	bit := flow % sieveBits
-	if a.sieve[bit/64]&(1<<(bit%64)) == 0 {
-		return nil
-	}
-	return a.cells[flow]
+	return a.sieve[bit/64]&(1<<(bit%64)) != 0
 }
 
 // Amendable is how many rows can be amended; each takes eight bytes for that.
@@ -77,7 +76,10 @@ func (p *Packed) Forget() *Packed {
 func (p *Packed) Amend(a *Amendments) (*Packed, int) {
 	byColumn := map[*columns.Column][]amendedRow{}
 	for row, flow := range p.flows {
-		for _, c := range a.of(flow) {
+		if !a.may(flow) {
+			continue
+		}
+		for _, c := range a.cells[flow] {
 			byColumn[c.Column] = append(byColumn[c.Column], amendedRow{row: row, cell: c.Value})
 		}
 	}
@@ -101,7 +103,7 @@ func (p *Packed) Amend(a *Amendments) (*Packed, int) {
 	if len(changed) == 0 {
 		return p, 0
 	}
-	return p.replace(anew), len(changed)
+	return p.replace(anew, a), len(changed)
 }
 
 // amendedRow is a row of a column with its new cell.
@@ -120,32 +122,51 @@ func (c *PartCells) at(row int) columns.Value {
 
 // amend gathers a column anew, with other cells in some rows, which are in order.
 func (c *PartCells) amend(column *columns.Column, n int, rows []amendedRow) *packColumn {
-	pc := &packColumn{column: column, known: map[columns.Value]uint32{"": 0}, ids: make([]uint32, n)}
-	var m []uint32
+	pc := &packColumn{column: column, known: make(map[columns.Value]uint32, len(rows)), ids: make([]uint32, n)}
+	for _, r := range rows {
+		pc.known[r.cell] = unnumbered
+	}
+	m := []uint32{unnumbered}
 	if c != nil {
 		c.IDs.LoadIDs(pc.ids, 0)
 		m = remap(c.Dict.Len())
 	}
+	m[0], pc.known[""] = 0, 0
 	for row, old := range pc.ids {
-		switch {
-		case len(rows) > 0 && rows[0].row == row:
-			pc.ids[row] = pc.id(rows[0].cell)
+		if len(rows) > 0 && rows[0].row == row {
+			pc.ids[row] = pc.number(rows[0].cell)
 			rows = rows[1:]
-		case c != nil:
-			if m[old] == unnumbered {
-				m[old] = pc.id(c.Dict.At(int(old)))
-			}
-			pc.ids[row] = m[old]
+			continue
 		}
+		if m[old] == unnumbered {
+			m[old] = pc.number(c.Dict.At(int(old)))
+		}
+		pc.ids[row] = m[old]
 	}
 	return pc
 }
 
+// number gives the number of a cell. All that are asked for more than once are known; others are not looked for,
+// which would cost more than all the rest.
+func (pc *packColumn) number(cell columns.Value) uint32 {
+	id, known := pc.known[cell]
+	if known && id != unnumbered {
+		return id
+	}
+	pc.text = append(pc.text, cell...)
+	pc.ends = append(pc.ends, uint32(len(pc.text))) //nolint:gosec // Not much more than it was.
+	id = uint32(len(pc.ends))                       //nolint:gosec // Not more than rows.
+	if known {
+		pc.known[cell] = id
+	}
+	return id
+}
+
 // replace gives the same rows with other columns in the place of those that it has, or in addition.
-func (p *Packed) replace(anew map[*columns.Column]*packColumn) *Packed {
+func (p *Packed) replace(anew map[*columns.Column]*packColumn, scratch *Amendments) *Packed {
 	n := *p
 	n.columns = make([]*columns.Column, 0, len(p.columns)+len(anew))
-	raw, text := make([]byte, 0, len(p.raw)+len(p.raw)/4), make([]byte, 0, len(p.text)+len(p.text)/4)
+	raw, text := scratch.raw[:0], scratch.text[:0]
 	b, t := p.raw, p.text
 	for range Measures {
 		_, b = cutInts(b, p.rows)
@@ -177,6 +198,7 @@ func (p *Packed) replace(anew map[*columns.Column]*packColumn) *Packed {
 	for _, pc := range more {
 		add(pc)
 	}
+	scratch.raw, scratch.text = raw, text
 	n.seal(raw, text)
 	return &n
 }
