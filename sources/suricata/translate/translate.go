@@ -5,7 +5,7 @@
 // orientation, for the kernel knows these better. It finds its flow by the key and by the time when the flow
 // was seen. Only where EVE is the only source ([Options.Statistics]) the translator opens, counts and ends flows.
 //
-// What counts as who, which tags an event gives, and why, is measured; docs/suricata.md tells it.
+// What an event gives, and why, is in docs/suricata-events.md.
 package translate
 
 import (
@@ -24,7 +24,7 @@ type Options struct {
 	Statistics bool
 	// OwnMACs are the hardware addresses of this router: no end of a flow gets one of them.
 	OwnMACs [][6]byte
-	// Flows is how many flows are remembered, each with some 300 bytes; 0 means 16384, or 65536 with Statistics.
+	// Flows is how many flows are remembered, each with some 400 bytes; 0 means 16384, or 65536 with Statistics.
 	Flows int
 }
 
