@@ -4,10 +4,11 @@
 //
 // # The tree
 //
-//	root ── tier/memory     puts the parts of slices together, the only writer of the tier
-//	     ├─ shard-0 … N-1   own the live flows, behind a gate each
-//	     ├─ slicer          closes slices
-//	     └─ source/NAME     makes a source and runs it
+//	root ── tier/memory       puts the parts of slices together, the only writer of the tier
+//	     ├─ shard-0 … N-1     own the live flows, behind a gate each
+//	     ├─ computation/NAME  derives tags from what the shards tell, behind an inlet for each shard
+//	     ├─ slicer            closes slices
+//	     └─ source/NAME       makes a source and runs it
 //
 // A child that panics is restarted by the root after 100 ms, then twice that, and so on up to 30 s; when it
 // has run for 10 s the count begins anew. The root never gives up on a child. If the root itself fails,
@@ -26,12 +27,24 @@
 //
 // # Closing a slice
 //
-// See slicer.go for the machine. A round asks the pull sources that are ready for a snapshot, has the shards
-// flush their events, lets the computations settle rank by rank, and has the shards hand their rows to the
-// memory tier. Shards answer a flush behind all that was posted before, so that what they forwarded to
+// See slicer.go for the machine. A round asks the pull sources that are ready for a snapshot; for each rank of
+// computations it has the shards flush their events and then the computations settle; and it has the shards hand
+// their rows to the memory tier. Shards answer a flush behind all that was posted before, so that what they forwarded to
 // each other is in the slice too. The whole round has one deadline, half a slice unless configured, of which
 // each phase has its share; who misses it is told as loss of the kind late, and what he brings later is in a
 // later slice. If the memory tier does not take slices, the open one stays open after the third.
+//
+// # Computations
+//
+// The only loop, shard to computation to shard, cannot lock: a shard never waits for a computation. It hands over
+// (herald.go) while the computation has credits (inlet.go), and keeps the rest: events in the table of flows or, with
+// several computations, in a bounded queue (news.go); facts in a bounded queue. A computation's updates (tagger.go)
+// wait for the credits of shards as those of sources do, for a bounded time. A shard answers a flush at once, and
+// marks what it still owes; the computation settles when no shard owes it anything.
+//
+// A computation that fails is made anew and has all flows told again. It is late for the slice, which is complete all
+// the same and tells a loss of the kind untagged. What it keeps lies in a file (kept.go); the files that it reads are
+// looked after beside it (files.go).
 //
 // # The clock
 //
@@ -56,7 +69,8 @@
 // # Draining
 //
 // [System.Drain] asks the pull sources once more, stops the sources and posts what they hold, closes the open
-// slice without asking anybody, and then stops shards, tier and root, each behind all that waits for it.
+// slice without asking any source, stops the computations, which save what they keep, and then stops shards, tier and
+// root, each behind all that waits for it.
 // What a shard still applied after the last slice goes into one more slice. Each phase has a deadline; one
 // that misses it is told, and the drain goes on.
 package actors

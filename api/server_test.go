@@ -209,8 +209,8 @@ func TestMetrics(t *testing.T) {
 		`weir_computation_running{computation="guess"} 1` + "\n",
 		`weir_computation_facts_dropped_total{computation="guess"} 2` + "\n",
 		`weir_computation_state_saved_timestamp_seconds{computation="guess"} 1.8e+09` + "\n",
-		"# HELP weir_computation_guess_updates_total of its own\n# TYPE weir_computation_guess_updates_total counter\n" +
-			"weir_computation_guess_updates_total 5\n",
+		"# HELP weir_computation_guess_updates_total of its own\n" +
+			"# TYPE weir_computation_guess_updates_total counter\n" + "weir_computation_guess_updates_total 5\n",
 		"# TYPE weir_shard_window gauge\n" + `weir_shard_window{shard="1"} 64` + "\n",
 		`weir_flows_refused_total{shard="1"} 0` + "\n",
 		`weir_tier_rows{tier="memory"} 2` + "\n",

@@ -158,10 +158,11 @@ func TestStatusOfComputations(t *testing.T) {
 	c.status.Computations = []actors.ComputationStatus{
 		{
 			Name: "bad\x1b[2J", Running: true, Fresh: true, Flows: 12, Events: 34, Facts: 56, Waiting: 7, Queued: 89,
-			Updates: 9, Settled: 3, Late: 2, LastSettle: 0.25, FactsDropped: 11, Files: 2, FileErrors: 5, StateFailures: 4,
-			Metrics: []actors.MetricStatus{{Name: "names_total", Help: "names", Value: 17}},
+			Updates: 9, Settled: 3, Late: 2, LastSettle: 0.25, FactsDropped: 11, Files: 2, FileErrors: 5,
+			StateFailures: 4, Metrics: []actors.MetricStatus{{Name: "names_total", Help: "names", Value: 17}},
 		},
-		{Name: "busy", Running: true}, {Name: "down"},
+		{Name: "busy", Running: true},
+		{Name: "down"},
 	}
 	term := newTerminal(t, "WEIR_SOCKET="+serve(t, c))
 	r := term.run("status")
@@ -184,7 +185,7 @@ func TestDiagnoseComputation(t *testing.T) {
 		text   string
 	}{
 		{actors.ComputationStatus{Running: true, Updates: 4}, "running", sources.Good, "4 updates"},
-		{actors.ComputationStatus{Running: true, Late: 1, Settled: 9}, "running", sources.Notice, "late for 1 of 10 slices"},
+		{actors.ComputationStatus{Running: true, Late: 1, Settled: 9}, "running", sources.Notice, "for 1 of 10 slices"},
 		{actors.ComputationStatus{}, "starting", sources.Warning, "does not run yet"},
 		{actors.ComputationStatus{}, "backing-off", sources.Warning, "tags are missing meanwhile"},
 	} {
