@@ -27,6 +27,8 @@ type fakeOut struct {
 	mu     sync.Mutex
 	said   []string
 	losses []messages.Loss
+	// only is what a text must have to be kept.
+	only string
 	// onAdd is called without the lock.
 	onAdd func(ctx context.Context) error
 }
@@ -72,7 +74,9 @@ func (w *fakeWriter) add(ctx context.Context, text string) error {
 			return err
 		}
 	}
-	w.kept = append(w.kept, text)
+	if strings.Contains(text, w.out.only) {
+		w.kept = append(w.kept, text)
+	}
 	return nil
 }
 

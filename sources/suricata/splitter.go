@@ -124,11 +124,15 @@ func newAllowance(n int) *allowance {
 }
 
 func (a *allowance) take(n int) bool {
-	if a.left.Add(int64(-n)) < 0 {
-		a.give(n)
-		return false
+	for {
+		left := a.left.Load()
+		if left < int64(n) {
+			return false
+		}
+		if a.left.CompareAndSwap(left, left-int64(n)) {
+			return true
+		}
 	}
-	return true
 }
 
 func (a *allowance) give(n int) { a.left.Add(int64(n)) }
