@@ -2,6 +2,7 @@ package names_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,14 @@ import (
 	"weir/test/recorded"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if dir, _ := built(); dir != "" {
+			_ = os.RemoveAll(dir)
+		}
+		os.Exit(code)
+	}))
+}
 
 // told is what events say of a flow: values by column.
 type told map[*columns.Column][]columns.Value
@@ -134,18 +142,18 @@ func identity(f *recorded.Flow) incarnation {
 }
 
 func (o *outcome) String() string {
-	text := ""
+	var text strings.Builder
 	for _, typ := range []string{"tls", "http", "dns"} {
 		if j := o.byType[typ]; j != nil {
 			share := 100 * float64(j.found) / float64(j.events)
-			text += fmt.Sprintf("%s %d of %d (%.1f %%), ", typ, j.found, j.events, share)
+			fmt.Fprintf(&text, "%s %d of %d (%.1f %%), ", typ, j.found, j.events, share)
 		}
 	}
-	text += fmt.Sprintf("%d of %d named flows have just their names, %d another's", o.exact, o.named, o.foreign)
+	fmt.Fprintf(&text, "%d of %d named flows have just their names, %d another's", o.exact, o.named, o.foreign)
 	if o.leftOut > 0 {
-		text += fmt.Sprintf("; %d events not judged", o.leftOut)
+		fmt.Fprintf(&text, "; %d events not judged", o.leftOut)
 	}
-	return text
+	return text.String()
 }
 
 // whole says whether nothing is missing and nothing is wrong.
@@ -175,7 +183,7 @@ func TestJoin(t *testing.T) {
 	for _, r := range recorded.All(t) {
 		for _, n := range []int{1, 2, 5} {
 			for _, late := range []time.Duration{0, 2 * time.Second} {
-				p := play(t, r, n, r.Events, late)
+				p := play(t, r, n, r.Events, lags{eve: late})
 				check(t, fmt.Sprintf("%s, %d shards, %s late", r.Name, n, late), judge(r, r.Events, p.tags(), none))
 				p.checkBytes(r)
 			}
@@ -191,18 +199,21 @@ func none(*recorded.Flow) bool { return false }
 func TestEarly(t *testing.T) {
 	const early = time.Second
 	for _, r := range recorded.All(t) {
-		contested := func(f *recorded.Flow) bool {
-			return slices.ContainsFunc(r.Flows, func(o *recorded.Flow) bool {
-				return o != f && o.Orig == f.Orig && o.Start.Sub(f.Start).Abs() < 2*early
-			})
-		}
+		contested := func(f *recorded.Flow) bool { return usedAgain(r, f, 2*early) }
 		for _, n := range []int{1, 3} {
-			p := play(t, r, n, r.Events, -early)
+			p := play(t, r, n, r.Events, lags{kernel: early})
 			what := fmt.Sprintf("%s, %d shards, a second early", r.Name, n)
 			check(t, what, judge(r, r.Events, p.tags(), contested))
 			p.checkBytes(r)
 		}
 	}
+}
+
+// usedAgain says whether the tuple of a flow was that of another one a short time before or after.
+func usedAgain(r *recorded.Run, f *recorded.Flow, within time.Duration) bool {
+	return slices.ContainsFunc(r.Flows, func(o *recorded.Flow) bool {
+		return o != f && o.SameTuple(f) && o.Start.Sub(f.Start).Abs() < within
+	})
 }
 
 // TestTransports: whatever the transport, what arrived is where it belongs, and nothing else is.
@@ -213,7 +224,7 @@ func TestTransports(t *testing.T) {
 			if events == nil {
 				continue
 			}
-			p := play(t, r, 2, events, 0)
+			p := play(t, r, 2, events, lags{})
 			check(t, fmt.Sprintf("%s, %s, %d of %d events", r.Name, file, len(events), len(r.Events)),
 				judge(r, events, p.tags(), none))
 			p.checkBytes(r)

@@ -130,7 +130,8 @@ func (p *program) weir(t *testing.T, args ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c := exec.CommandContext(ctx, filepath.Join(dir, "weir"), append([]string{"--socket", filepath.Join(p.dir, "s")}, args...)...)
+	args = append([]string{"--socket", filepath.Join(p.dir, "s")}, args...)
+	c := exec.CommandContext(ctx, filepath.Join(dir, "weir"), args...)
 	c.Env = environment()
 	var errs bytes.Buffer
 	c.Stderr = &errs

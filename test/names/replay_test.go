@@ -23,67 +23,49 @@ import (
 )
 
 // haste is how much faster a run is played than it was.
-const haste = 4
+var haste = func() int {
+	if os.Getenv("WEIR_TEST_LONG") != "" {
+		return 1
+	}
+	return 4
+}()
+
+// slow is how long a stretch of the played time was.
+func slow(d time.Duration) time.Duration { return d * time.Duration(haste) }
 
 // timeline moves the times of a run.
 type timeline struct{ from, to time.Time }
 
-func (l timeline) at(t time.Time) time.Time { return l.to.Add(t.Sub(l.from) / haste) }
+func (l timeline) at(t time.Time) time.Time { return l.to.Add(t.Sub(l.from) / time.Duration(haste)) }
 
-// kernelRecording makes a recording for the source replay of what the kernel told.
+// kernelRecording makes a recording for the source replay of what the kernel told, with a snapshot for each slice of
+// a second.
 func kernelRecording(t *testing.T, r *recorded.Run, l timeline) []byte {
 	t.Helper()
 	var file bytes.Buffer
 	w, err := recording.NewWriter(&file, recording.Header{Created: l.to, CountsSince: l.to, Slice: time.Second})
 	must(t, err)
-	write := func(at time.Time, snapshot uint64, add func(b *messages.Batch)) {
-		b := &messages.Batch{Source: "conntrack", Snapshot: snapshot}
-		if add(b); len(b.Updates) > 0 {
-			must(t, w.Batch(l.at(at), b))
+	write := func(at time.Time, seq uint64, all []news) {
+		b := &messages.Batch{Source: "conntrack", Snapshot: seq}
+		for _, n := range all {
+			if n.update.Start != 0 {
+				n.update.Start = l.at(n.flow.Start).UnixNano()
+			}
+			if n.update.Stop != 0 {
+				n.update.Stop = l.at(n.flow.Stop).UnixNano()
+			}
+			b.Add(&n.update, n.alias, nil)
 		}
+		must(t, w.Batch(l.at(at), b))
 	}
-	put := func(b *messages.Batch, f *recorded.Flow, u messages.Update, alias *messages.Key) {
-		if u.Start != 0 {
-			u.Start = l.at(f.Start).UnixNano()
-		}
-		if u.Stop != 0 {
-			u.Stop = l.at(f.Stop).UnixNano()
-		}
-		b.Add(&u, alias, nil)
-	}
-	var steps []step
-	for _, n := range r.News {
-		switch n.Kind {
-		case "NEW":
-			steps = append(steps, step{n.At, func() {
-				write(n.At, 0, func(b *messages.Batch) { u, a := n.Flow.Started(); put(b, n.Flow, u, a) })
-			}})
-		case "DESTROY":
-			steps = append(steps, step{n.At, func() {
-				write(n.At, 0, func(b *messages.Batch) { u, a := n.Flow.Ended(); put(b, n.Flow, u, a) })
-			}})
-		}
-	}
+	steps := kernelSteps(r, 0, func(at time.Time, all []news) { write(at, 0, all) })
 	_, end := r.Span()
-	for i, at := uint64(1), l.from; at.Before(end.Add(2 * haste * time.Second)); i, at = i+1, at.Add(haste*time.Second) {
+	for at := l.from; at.Before(end.Add(slow(2 * time.Second))); at = at.Add(slow(time.Second)) {
 		steps = append(steps, step{at, func() {
-			write(at, i, func(b *messages.Batch) {
-				for _, f := range r.Flows {
-					u, a := f.Dumped()
-					if f.Stop.IsZero() && at.After(end) {
-						u, a = f.Ended()
-					}
-					if f.Start.Before(at) && (f.Stop.IsZero() || f.Stop.After(at)) {
-						put(b, f, u, a)
-					}
-				}
-			})
+			write(at, 1+uint64(at.Sub(l.from)/time.Second), snapshot(r, at))
 		}})
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
-	for _, s := range steps {
-		s.do()
-	}
+	inOrder(steps)
 	must(t, w.Close())
 	return file.Bytes()
 }
@@ -150,7 +132,7 @@ func asked(r *recorded.Run, f *recorded.Flow) (names []string) {
 			continue
 		}
 		told := slices.Contains(e.Answers, f.Orig.Dst.Addr()) || slices.Contains(e.Answers, f.Reply.Src.Addr())
-		if told && e.At.Before(f.Start.Add(2*haste*time.Second)) {
+		if told && e.At.Before(f.Start.Add(slow(2*time.Second))) {
 			names = append(names, name.Clean(e.Queries[0]))
 		}
 	}
@@ -162,10 +144,10 @@ func asked(r *recorded.Run, f *recorded.Flow) (names []string) {
 func TestNamesOfARun(t *testing.T) {
 	r := recorded.Own(t)
 	from, _ := r.Span()
-	from = from.Add(-haste * time.Second)
-	recorded := timeline{from, time.Unix(1_700_000_000, 0)}
+	from = from.Add(-slow(time.Second))
+	then := timeline{from, time.Unix(1_700_000_000, 0)}
 	file := filepath.Join(t.TempDir(), "kernel.weir")
-	must(t, os.WriteFile(file, kernelRecording(t, r, recorded), 0o600))
+	must(t, os.WriteFile(file, kernelRecording(t, r, then), 0o600))
 	p := run(t, fmt.Sprintf("[sources.replay]\nfile = %q\n", file))
 	st := p.await(t, "status", func(*status) error { return nil })
 	p.send(t, r, timeline{from, st.CountsSince})
@@ -185,13 +167,20 @@ func TestNamesOfARun(t *testing.T) {
 }
 
 // checkNames compares the bytes of each name with those of the connections that should have it. Connections for which
-// nothing was said may have a name that was asked, or none.
+// nothing was said may have a name that was asked, or none. Played in haste, tuples that are used again at once are
+// used again within some milliseconds, which no clock can tell apart; these are not compared then.
 func (p *program) checkNames(t *testing.T, r *recorded.Run) {
 	t.Helper()
 	names := said(r)
 	want, sum := map[string]uint64{}, uint64(0)
 	allowed := map[string]bool{}
+	var leftOut []string
+	question := []string{"--by", "remote.name,remote.name.source"}
 	for _, f := range r.Flows {
+		if haste > 1 && usedAgain(r, f, time.Second) {
+			leftOut = append(leftOut, fmt.Sprint(f.Orig.Src.Port()))
+			continue
+		}
 		n := f.Counters[0].Bytes + f.Counters[1].Bytes
 		sum += n
 		if say, ok := names[f]; ok {
@@ -208,8 +197,11 @@ func (p *program) checkNames(t *testing.T, r *recorded.Run) {
 			want["unknown"] += n
 		}
 	}
+	if len(leftOut) > 0 {
+		question = append(question, "not local.port in ("+strings.Join(leftOut, ", ")+")")
+	}
 	got := map[string]uint64{}
-	for _, row := range p.rows(t, "--by", "remote.name,remote.name.source") {
+	for _, row := range p.rows(t, question...) {
 		n, err := strconv.ParseUint(row[2], 10, 64)
 		must(t, err)
 		sum -= n
@@ -223,7 +215,7 @@ func (p *program) checkNames(t *testing.T, r *recorded.Run) {
 		}
 	}
 	if sum != 0 {
-		t.Errorf("%d bytes are missing", int64(sum)) //nolint:gosec // Below zero there are too many.
+		t.Errorf("%d bytes are missing", int64(sum))
 	}
 	for _, n := range slices.Sorted(maps.Keys(merged(got, want))) {
 		if got[n] != want[n] {

@@ -149,6 +149,11 @@ func (r *reader) address(text string) netip.AddrPort {
 	return netip.AddrPortFrom(a, 0)
 }
 
+// SameTuple says whether two flows cannot live at once, since the kernel could not tell them apart.
+func (f *Flow) SameTuple(o *Flow) bool {
+	return f.Orig == o.Orig && f.ICMPID == o.ICMPID && f.ICMPType == o.ICMPType
+}
+
 // same says whether two records are of the same flow or of one with its tuples: the kernel uses an id again.
 func (f *Flow) same(o *Flow) bool {
 	return f.Orig == o.Orig && f.Reply == o.Reply && f.ICMPID == o.ICMPID && f.ID == o.ID

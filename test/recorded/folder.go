@@ -123,7 +123,7 @@ func (r *Run) settle() {
 	}
 	for _, f := range r.Flows {
 		for _, next := range r.Flows {
-			if f.Orig == next.Orig && f.Start.Before(next.Start) && f.Stop.After(next.Start) {
+			if f.SameTuple(next) && f.Start.Before(next.Start) && f.Stop.After(next.Start) {
 				f.Stop = next.Start.Add(-moment / 10)
 			}
 		}
