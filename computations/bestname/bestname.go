@@ -55,7 +55,7 @@ type computation struct {
 
 func newComputation(config Config, core computations.Core) *computation {
 	c := &computation{
-		config: config, log: core.Log, rules: noRules(), cache: newCache(int64(config.Cache)), tags: newTagSets(),
+		config: config, log: core.Log, rules: noRules(), cache: newCache(int64(config.Cache)), tags: tagSets{},
 		queued: map[uint64]int64{}, touchedAt: map[netip.Addr]int64{},
 	}
 	if config.Curated {

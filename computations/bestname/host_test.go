@@ -24,7 +24,7 @@ func TestAsName(t *testing.T) {
 
 func TestHostname(t *testing.T) {
 	for host, want := range map[string]bool{
-		"www.example.com": true, "nas": true, "_dmarc.example.com": true, "xn--bcher-kva.example": true, "bücher.example": true,
+		"www.example.com": true, "nas": true, "_dmarc.example.com": true, "bücher.example": true,
 		"": false, ".": false, "a..b": false, ".a": false, "a.": false, "a b": false, "A.b": false, "*.a": false,
 		"a\ufffd.b": false, "a/b": false, "acme ca 1": false, strings.Repeat("a", 254): false,
 	} {
@@ -39,9 +39,13 @@ func TestCovers(t *testing.T) {
 		cn, host string
 		want     bool
 	}{
-		{"www.example.com", "www.example.com", true}, {"www.example.com", "example.com", false},
-		{"*.example.com", "www.example.com", true}, {"*.example.com", "example.com", false},
-		{"*.example.com", "a.b.example.com", false}, {"*.", "com", false}, {"*", "com", false},
+		{"www.example.com", "www.example.com", true},
+		{"www.example.com", "example.com", false},
+		{"*.example.com", "www.example.com", true},
+		{"*.example.com", "example.com", false},
+		{"*.example.com", "a.b.example.com", false},
+		{"*.", "com", false},
+		{"*", "com", false},
 	} {
 		if got := covers(c.cn, c.host); got != c.want {
 			t.Errorf("%s, %s: %v", c.cn, c.host, got)
@@ -66,8 +70,8 @@ func TestSiteOf(t *testing.T) {
 // FuzzHost: whatever a client says, what is made of it is a name that can be stored, and nothing panics.
 func FuzzHost(f *testing.F) {
 	for _, s := range []string{
-		"www.example.com:80", "[::1]:443", "a..b", "\xff.com", strings.Repeat("a.", 200), "*.example.com", "192.0.2.1", ":",
-		".", "-", "\u202e.example", "com", "xn--.com",
+		"www.example.com:80", "[::1]:443", "a..b", "\xff.com", strings.Repeat("a.", 200), "*.example.com", "192.0.2.1",
+		".", "-", ":", "\u202e.example", "com", "xn--.com",
 	} {
 		f.Add(s)
 	}

@@ -101,13 +101,14 @@ func (c *computation) loadEntry(d *decoder, kind entryKind) {
 	if d.err != nil {
 		return
 	}
-	if !k.sound() || c.cache.entries[k] != nil || kind != device && mac != [6]byte{} || mac == [6]byte{} && before != mac {
+	located := mac != [6]byte{}
+	if !k.sound() || c.cache.entries[k] != nil || located && kind != device || !located && before != mac {
 		d.err = errSaved
 		return
 	}
 	e := c.cache.make(k)
 	e.before, e.last, e.changed = before, last, changed
-	if mac != [6]byte{} {
+	if located {
 		c.cache.move(e, mac)
 	}
 	for _, i := range items {

@@ -31,31 +31,33 @@ var (
 	worldServers = []netip.Addr{
 		netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.168.1.30"),
 	}
-	worldNames = []string{"a.example.com", "bb.example.com", "c.example.net", "x.fbcdn.net", "cloudflare-ech.com", "nas"}
+	worldNames = []string{
+		"a.example.com", "bb.example.com", "c.example.net", "x.fbcdn.net", "cloudflare-ech.com", "nas",
+	}
 	worldMACs  = [][6]byte{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}
 	worldStart = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 )
 
 // drawSlices makes up what happens in a few slices.
 func drawSlices(t *rapid.T) [][]step {
-	slices := make([][]step, rapid.IntRange(1, 3).Draw(t, "slices"))
+	world := make([][]step, rapid.IntRange(1, 3).Draw(t, "slices"))
 	var flows uint64
-	for i := range slices {
+	for i := range world {
 		begin := worldStart.Add(time.Duration(i) * 10 * time.Second)
 		for range rapid.IntRange(0, 5).Draw(t, "facts") {
-			slices[i] = append(slices[i], step{fact: drawFact(t, begin)})
+			world[i] = append(world[i], step{fact: drawFact(t, begin)})
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "flows") {
 			flows++
-			slices[i] = append(slices[i], drawFlow(t, flows, begin)...)
+			world[i] = append(world[i], drawFlow(t, flows, begin)...)
 		}
 		for id := uint64(1); id <= flows; id++ {
 			if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
-				slices[i] = append(slices[i], drawChange(t, id))
+				world[i] = append(world[i], drawChange(t, id))
 			}
 		}
 	}
-	return slices
+	return world
 }
 
 func drawTime(t *rapid.T, begin time.Time) time.Time {
@@ -88,8 +90,8 @@ func drawFlow(t *rapid.T, id uint64, begin time.Time) []step {
 	if rapid.IntRange(0, 4).Draw(t, "nat") == 0 {
 		behind = rapid.SampledFrom(worldServers).Draw(t, "behind")
 	}
-	e := newFlow(id, drawTime(t, begin), 6, netip.AddrPortFrom(client, 40000+uint16(id)), netip.AddrPortFrom(server, 443),
-		behind)
+	port := 40000 + uint16(id)
+	e := newFlow(id, drawTime(t, begin), 6, netip.AddrPortFrom(client, port), netip.AddrPortFrom(server, 443), behind)
 	if rapid.IntRange(0, 9).Draw(t, "unknown") == 0 {
 		e.Start = 0
 	}
@@ -142,7 +144,8 @@ func shuffle(t *rapid.T, steps []step) []step {
 
 // run tells a computation all slices, each in some order and in messages of some sizes, and gives what flows
 // carry in the end.
-func run(t *rapid.T, tb testing.TB, config Config, world [][]step, disturb bool) (final []string) {
+func run(tb testing.TB, t *rapid.T, config Config, world [][]step, disturb bool) (final []string) {
+	tb.Helper()
 	x := newTable(tb, config)
 	now := worldStart
 	for _, steps := range world {
@@ -181,8 +184,8 @@ func TestOrderMeansNothing(t *testing.T) {
 		config := testConfig()
 		config.Heuristic = rapid.SampledFrom([]Heuristic{HeuristicNone, HeuristicShortest}).Draw(rt, "heuristic")
 		world := drawSlices(rt)
-		want := run(rt, t, config, world, false)
-		if got := run(rt, t, config, world, true); !slices.Equal(got, want) {
+		want := run(t, rt, config, world, false)
+		if got := run(t, rt, config, world, true); !slices.Equal(got, want) {
 			rt.Fatalf("in order:\n%q\nin another:\n%q", want, got)
 		}
 	})

@@ -22,9 +22,23 @@ const (
 type choice struct {
 	raw  string // as it was told
 	name string // as the rules have it
+	// site is empty if it follows from the name.
 	site string
 	by   evidence
 	sure name.Certainty
+}
+
+// belongsTo gives the site of a choice, empty if there is none.
+func (n *choice) belongsTo() string {
+	switch {
+	case n.site != "":
+		return n.site
+	case n.name != n.raw:
+		// Whoever wrote the rule wants these hosts to be one thing.
+		return cmp.Or(siteOf(n.name), n.name)
+	default:
+		return siteOf(n.name)
+	}
 }
 
 // ranking looks for the best name of one end. docs/names.md has the order and its reasons.
@@ -74,7 +88,7 @@ func (r *ranking) responder() choice {
 	default:
 		r.siteAlone()
 	}
-	return r.finish()
+	return r.best
 }
 
 // initiator finds the name of the end that called.
@@ -84,17 +98,6 @@ func (r *ranking) initiator() choice {
 	case r.reverse():
 	case r.vague.name != "":
 		r.best = r.vague
-	}
-	return r.finish()
-}
-
-func (r *ranking) finish() choice {
-	if r.best.name == "" {
-		return r.best // Perhaps a site alone.
-	}
-	r.best.site = siteOf(r.best.name)
-	if r.best.site == "" && r.best.name != r.best.raw {
-		r.best.site = r.best.name // Whoever wrote the rule wants these hosts to be one thing.
 	}
 	return r.best
 }

@@ -184,3 +184,5 @@ func newFlow(id uint64, start time.Time, proto uint8, client, server netip.AddrP
 var noAddr netip.Addr
 
 func worldPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+func noCore() computations.Core { return computations.Core{Name: "bestname", Log: zerolog.Nop()} }

@@ -12,42 +12,45 @@ import (
 const (
 	// maxAll bounds the names of an end that are told; tables hold no more.
 	maxAll = 16
-	// maxTagSets bounds how many sets of tags are kept to be given out again.
-	maxTagSets = 2048
+	// maxTagSets bounds how many sets of tags are kept to be given out again; one takes about half a kilobyte.
+	maxTagSets = 4096
 )
 
 // tagSets are the tags that were given out of late. Many flows get the same ones, and a table knows by their
 // place in memory that they are the same.
-type tagSets struct {
-	sets map[tagKey][]columns.Tag
-}
+type tagSets map[tagKey]tagSet
 
 type tagKey struct {
 	end    columns.KeyEnd
 	choice choice
 }
 
-func newTagSets() tagSets { return tagSets{sets: map[tagKey][]columns.Tag{}} }
+type tagSet struct {
+	tags []columns.Tag
+	// site says whether one of them is a site.
+	site bool
+}
 
 // of gives the tags that say a choice.
-func (s *tagSets) of(end columns.KeyEnd, n choice) []columns.Tag {
+func (s tagSets) of(end columns.KeyEnd, n choice) tagSet {
 	k := tagKey{end: end, choice: n}
-	if tags, ok := s.sets[k]; ok {
-		return tags
+	if set, ok := s[k]; ok {
+		return set
 	}
 	tags := make([]columns.Tag, 0, 5)
 	if n.name != "" {
 		tags = append(tags, name.Columns.Tag(end, n.name), name.Source.Tag(end, n.by), name.Sure.Tag(end, n.sure),
 			name.All.Tag(end, n.raw))
 	}
-	if n.site != "" {
-		tags = append(tags, name.Site.Tag(end, n.site))
+	site := n.belongsTo()
+	if site != "" {
+		tags = append(tags, name.Site.Tag(end, site))
 	}
-	if len(s.sets) >= maxTagSets {
-		clear(s.sets)
+	if len(s) >= maxTagSets {
+		clear(s)
 	}
-	s.sets[k] = tags
-	return tags
+	s[k] = tagSet{tags: tags, site: site != ""}
+	return s[k]
 }
 
 // named says whether the end that was called has a name, as far as it matters to questions: what nobody
@@ -69,12 +72,15 @@ func (c *computation) tag(s *subject, n *end, best choice, out computations.Out)
 	if best.name == "" && best.site == "" || c.keeps(s, n, &best) {
 		return
 	}
-	if best.site == "" && n.has.site != "" {
-		best.site = best.name // The one that it has belongs to another name, and nothing can be untold.
+	set := c.tags.of(n.key, best)
+	if !set.site && n.has.site != "" {
+		// The one that the end has belongs to another name, and nothing can be untold.
+		best.site = best.name
+		set = c.tags.of(n.key, best)
 	}
-	tags := c.tags.of(n.key, best)
+	tags := set.tags
 	if n == &s.responder {
-		tags = c.withOthers(s, n, tags)
+		tags = withOthers(s, n, best.raw, tags)
 	}
 	if !c.news(s, n, tags) {
 		return
@@ -89,8 +95,8 @@ func (c *computation) tag(s *subject, n *end, best choice, out computations.Out)
 	out.Tag(s.event, tags)
 }
 
-// withOthers adds the other names that the client gave the server.
-func (c *computation) withOthers(s *subject, n *end, tags []columns.Tag) []columns.Tag {
+// withOthers adds the names that the client gave the server, other than the one that is told.
+func withOthers(s *subject, n *end, told string, tags []columns.Tag) []columns.Tag {
 	shared := true
 	for i := range len(s.hosts) + 1 {
 		raw := s.sni
@@ -98,7 +104,7 @@ func (c *computation) withOthers(s *subject, n *end, tags []columns.Tag) []colum
 			raw = s.hosts[i-1]
 		}
 		host, _ := asName(raw)
-		if host == "" {
+		if host == "" || host == told {
 			continue
 		}
 		t := name.All.Tag(n.key, host)
