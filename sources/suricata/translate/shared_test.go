@@ -73,56 +73,60 @@ func eachLine(t testing.TB, file string, f func(line []byte)) {
 	}
 }
 
-// TestShared reads every line of all real output, and prints by type and reason what became of it.
+// TestShared reads every line of all real output, and prints by type and reason what became of it, with and without
+// statistics.
 func TestShared(t *testing.T) {
-	for _, statistics := range []bool{false, true} {
-		t.Run(fmt.Sprintf("statistics=%v", statistics), func(t *testing.T) {
-			report := map[string]map[string]int{}
-			events := 0
-			for _, file := range sharedFiles(t) {
-				events += reportFile(t, file, Options{Statistics: statistics}, report)
-			}
-			total := 0
-			for _, typ := range slices.Sorted(maps.Keys(report)) {
-				var parts []string
-				if report[typ]["not accounted for"] > 0 {
-					t.Errorf("%s: events that are neither used nor counted", typ)
-				}
-				for _, r := range slices.Sorted(maps.Keys(report[typ])) {
-					parts = append(parts, fmt.Sprintf("%s %d", r, report[typ][r]))
-					total += report[typ][r]
-				}
-				t.Logf("%-16s %s", typ, strings.Join(parts, ", "))
-			}
-			if total != events || events < 100_000 {
-				t.Errorf("%d events, of which %d are explained", events, total)
-			}
-		})
+	reports := [2]report{{}, {}}
+	events := 0
+	for _, file := range sharedFiles(t) {
+		events += reportFile(t, file, &reports)
+	}
+	for i, r := range reports {
+		t.Logf("statistics: %v", i == 1)
+		if total := r.print(t); total != events || events < 100_000 {
+			t.Errorf("%d events, of which %d are explained", events, total)
+		}
 	}
 }
 
-func reportFile(t testing.TB, file string, o Options, report map[string]map[string]int) (events int) {
+// report counts events by type and by what became of them.
+type report map[string]map[string]int
+
+func (r report) print(t *testing.T) (total int) {
 	t.Helper()
-	tr, lines, w := New(o), eve.NewLines(), &sink{quiet: true}
+	for _, typ := range slices.Sorted(maps.Keys(r)) {
+		if r[typ]["not accounted for"] > 0 {
+			t.Errorf("%s: events that are neither used nor counted", typ)
+		}
+		var parts []string
+		for _, reason := range slices.Sorted(maps.Keys(r[typ])) {
+			parts = append(parts, fmt.Sprintf("%s %d", reason, r[typ][reason]))
+			total += r[typ][reason]
+		}
+		t.Logf("%-16s %s", typ, strings.Join(parts, ", "))
+	}
+	return total
+}
+
+func reportFile(t testing.TB, file string, reports *[2]report) (events int) {
+	t.Helper()
+	options := [2]Options{{}, {Statistics: true}}
+	trs, lines, w := [2]*Translator{New(options[0]), New(options[1])}, eve.NewLines(), &sink{quiet: true}
 	eachLine(t, file, func(line []byte) {
 		lines.Line(line, func(e *eve.Event) {
 			events++
 			received := time.Unix(0, max(e.Time, 1)).Add(time.Millisecond)
-			before := tr.Counts()
-			if err := tr.Event(t.Context(), 1, e, received, w); err != nil {
-				t.Fatal(err)
+			for i, tr := range trs {
+				before := tr.Counts()
+				if err := tr.Event(t.Context(), 1, e, received, w); err != nil {
+					t.Fatal(err)
+				}
+				if reports[i][e.Type] == nil {
+					reports[i][e.Type] = map[string]int{}
+				}
+				reports[i][e.Type][outcome(before, tr.Counts())]++
+				w.check(t, options[i])
 			}
-			if report[e.Type] == nil {
-				report[e.Type] = map[string]int{}
-			}
-			report[e.Type][outcome(before, tr.Counts())]++
-			for i := range w.updates {
-				checkUpdate(t, o, &w.updates[i], w.tags[i])
-			}
-			for i := range w.facts {
-				checkFact(t, &w.facts[i])
-			}
-			w.take()
 		})
 	})
 	return events
