@@ -158,6 +158,39 @@ func newPlayed(o flows.Options, live int, done *atomic.Int64) *played {
 	return p
 }
 
+// BenchmarkTold is what a new flow costs that a computation tags: counted, told, tagged, and told again.
+func BenchmarkTold(b *testing.B) {
+	var w sources.Writer
+	got := make(chan struct{})
+	o := options(&fakeTier{}, SourceSpec{"bench", config(func(core sources.Core) (sources.Source, error) {
+		w = core.Out.Writer(sources.Wait)
+		close(got)
+		return push(idle), nil
+	})})
+	o.Slice = time.Hour
+	s := New(computing(o, always(&thinker{handle: tagEach(appX)})))
+	if err := s.Start(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	<-got
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if err := w.Add(context.Background(), delta(uint32(i), 1), nil, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := w.Flush(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.Drain(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	if c := s.Status().Computations[0]; c.Updates != uint64(b.N) || c.UpdatesDropped != 0 {
+		b.Errorf("%d flows, %+v", b.N, c)
+	}
+}
+
 // BenchmarkShards is what an update costs with one shard and with two, with 100,000 live flows in each.
 func BenchmarkShards(b *testing.B) {
 	const live = 100_000

@@ -250,7 +250,9 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 			SourceSpec{"c", load{mode: sources.Wait, sent: &sent}.config()})
 		o.Slice = 500 * time.Millisecond
 		o.newTable = func(f flows.Options) table { return slowTable{newFlowTable(f)} }
-		s := start(t, o)
+		o.StateDir = t.TempDir()
+		keeps := &memo{keep: "something", thinker: thinker{handle: tagEach(appX)}}
+		s := start(t, computing(o, always(keeps)))
 		eventually(t, "a shard has all it can take", func() bool {
 			st := s.Status()
 			return st.Slicer.Closed > 1 && st.Shards[0].Waited+st.Shards[1].Waited > 0
@@ -261,6 +263,9 @@ func TestDrainUnderLoadLosesNothing(t *testing.T) {
 		}
 		if st := s.Status(); st.DeadLetters != 0 {
 			t.Errorf("%d dead letters", st.DeadLetters)
+		}
+		if state, err := s.computations[0].state.read(); err != nil || string(state) != "something" {
+			t.Errorf("kept %q: %v", state, err)
 		}
 		for _, kind := range []messages.LossKind{messages.LossShed, messages.LossRestart, messages.LossDown} {
 			if found, _, _ := tier.losses(kind); len(found) > 0 {

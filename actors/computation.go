@@ -75,18 +75,18 @@ type computationReport struct {
 }
 
 const (
-	// flowCost is about what a flow takes in a view, in bytes, and viewShare the part of the budget of live
-	// flows that a view may take beside it.
-	flowCost, viewShare = 1024, 1
-	minRoom, maxRoom    = 1 << 12, 1 << 18
+	// flowCost is more than what a flow takes in a view, in bytes: a view takes at most as much as the live
+	// flows may.
+	flowCost         = 512
+	minRoom, maxRoom = 1 << 12, 1 << 18
 )
 
-// viewRoom is how many flows a computation may look into.
+// viewRoom is how many flows a computation may look into, by the budget of live flows in bytes.
 func viewRoom(budget int64) int {
 	if budget <= 0 {
 		return maxRoom
 	}
-	return int(min(max(budget/(flowCost*viewShare), minRoom), maxRoom))
+	return int(min(max(budget/flowCost, minRoom), maxRoom))
 }
 
 // settleBy asks a computation's actor to settle; it answers the slicer with Settled.

@@ -261,6 +261,9 @@ func drain(t *testing.T, s *System) {
 	if err := s.Drain(t.Context()); err != nil {
 		t.Errorf("drain: %v", err)
 	}
+	// A system message to an actor that has just ended is a dead letter, for which the library has a goroutine
+	// that sleeps for a millisecond: in a bubble it must have ended.
+	time.Sleep(2 * time.Millisecond)
 }
 
 // eventually polls, for tests in real time.
