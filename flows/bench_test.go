@@ -68,20 +68,32 @@ func moveOn(b *messages.Batch) {
 func BenchmarkUpdate(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		for _, tagged := range []bool{false, true} {
-			b.Run(fmt.Sprintf("flows=%d/tags=%v", n, tagged), func(b *testing.B) { benchmarkUpdate(b, n, tagged) })
+			b.Run(fmt.Sprintf("flows=%d/tags=%v", n, tagged), func(b *testing.B) { benchmarkUpdate(b, n, tagged, false) })
 		}
 	}
 }
 
-func benchmarkUpdate(b *testing.B, n int, tagged bool) {
+// BenchmarkUpdateWithEvents is the same where computations listen, which have heard of all flows.
+func BenchmarkUpdateWithEvents(b *testing.B) {
+	for _, tagged := range []bool{false, true} {
+		b.Run(fmt.Sprintf("flows=100000/tags=%v", tagged), func(b *testing.B) {
+			benchmarkUpdate(b, 100_000, tagged, true)
+		})
+	}
+}
+
+func benchmarkUpdate(b *testing.B, n int, tagged, events bool) {
 	b.Helper()
 	bs := population(n, tagged)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	t := NewTable(Options{Shards: 1, Seed: seed, Home: home, CountsSince: born})
+	t := NewTable(Options{Shards: 1, Seed: seed, Home: home, CountsSince: born, Events: events})
 	for _, m := range bs {
 		t.Apply(m)
+	}
+	for t.Pending() > 0 {
+		t.TakeEvents(messages.BatchSize)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -129,6 +141,58 @@ func BenchmarkClose(b *testing.B) {
 				seq++
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
+		})
+	}
+}
+
+// BenchmarkTakeEvents is the telling of one flow that is new, with tags.
+func BenchmarkTakeEvents(b *testing.B) {
+	t := NewTable(Options{Shards: 1, Seed: seed, Home: home, CountsSince: born, Events: true})
+	for _, m := range population(100_000, true) {
+		t.Apply(m)
+	}
+	taken := 0
+	for b.Loop() {
+		if t.Pending() == 0 {
+			b.StopTimer()
+			t.Retell()
+			b.StartTimer()
+		}
+		taken += len(t.TakeEvents(messages.BatchSize))
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(taken), "ns/event")
+}
+
+// BenchmarkTag is one change of a tag whose flow has rows in closed slices.
+func BenchmarkTag(b *testing.B) {
+	for _, events := range []bool{false, true} {
+		b.Run(fmt.Sprintf("events=%v", events), func(b *testing.B) {
+			const flows = 10_000
+			t := NewTable(Options{Shards: 1, Seed: seed, Home: home, CountsSince: born, Events: events})
+			for _, m := range population(flows, false) {
+				t.Apply(m)
+			}
+			t.Close(&messages.CloseSlice{Seq: 1})
+			tags := [2][]columns.Tag{{text.Tag("one")}, {text.Tag("two")}}
+			m := messages.NewBatch()
+			m.Source = "bench"
+			n := 0
+			for b.Loop() {
+				m.Updates, m.Tags = m.Updates[:0], m.Tags[:0]
+				for range messages.BatchSize {
+					u := messages.Update{Key: numbered(n % flows).Key}
+					u.Hash = u.Key.Hash(seed)
+					m.Add(&u, nil, tags[n/flows%2])
+					n++
+				}
+				t.Apply(m)
+				if n%flows < messages.BatchSize {
+					for t.Pending() > 0 {
+						t.TakeEvents(messages.BatchSize)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/update")
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"weir/columns"
 	"weir/messages"
@@ -259,5 +260,12 @@ func TestDerivedTagsDoNotFollowAliases(t *testing.T) {
 	b.hear("started")
 	if s := b.tab.Stats(); s.DerivedMisses != 1 || b.tab.arena.used != 1 {
 		t.Errorf("%d misses, %d flows", s.DerivedMisses, b.tab.arena.used)
+	}
+}
+
+// An entry has no room for more; see entryCost.
+func TestSizeOfAnEntry(t *testing.T) {
+	if got := unsafe.Sizeof(entry{}); got != 104 && unsafe.Sizeof(uintptr(0)) == 8 {
+		t.Errorf("an entry takes %d bytes", got)
 	}
 }

@@ -105,9 +105,8 @@ func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) boo
 
 // unfold gives an entry that was announced the account of its flow, if that was folded: what is booked there
 // must not be booked again.
-func (t *Table) unfold(u *messages.Update, at uint32) {
-	e := t.arena.at(at)
-	if !e.is(flagAnnounced) || t.folded.used() == 0 || tagsOnly(u) {
+func (t *Table) unfold(u *messages.Update, at uint32, e *entry) {
+	if t.folded.used() == 0 || tagsOnly(u) {
 		return
 	}
 	n := t.folded.find(incarnationHash(u.Hash, u.Start, u.ID))

@@ -21,7 +21,7 @@ import "weir/messages"
 
 // apply books one update.
 func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
-	if tagsOnly(u) {
+	if u.Kind == messages.NoCounters && tagsOnly(u) {
 		t.applyTags(b, u, src)
 		return
 	}
@@ -31,7 +31,9 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	}
 	var w waited
 	if n != 0 {
-		w = t.arena.at(n).waited()
+		if e := t.arena.at(n); e.is(flagAnnounced) {
+			w = e.waited()
+		}
 		n = t.same(b, u, n)
 	}
 	if n == 0 && (t.elsewhere(b, u) || t.bookFolded(b, u, src)) {
@@ -43,8 +45,9 @@ func (t *Table) apply(b *messages.Batch, u *messages.Update, src uint8) {
 	}
 	stale := false
 	if n != 0 {
-		stale = outdated(b, t.arena.at(n).seen)
-		t.confirm(b, u, n, src)
+		e := t.arena.at(n)
+		stale = outdated(b, e.seen)
+		t.confirm(b, u, n, e, src)
 	} else if n = t.admit(b, u, src); n == 0 {
 		t.refuse(u, src)
 		return
@@ -108,7 +111,9 @@ func tagsOnly(u *messages.Update) bool {
 // folded, and 0 if it is about another one.
 func (t *Table) same(b *messages.Batch, u *messages.Update, n uint32) uint32 {
 	e := t.arena.at(n)
-	t.unfold(u, n)
+	if e.is(flagAnnounced) {
+		t.unfold(u, n, e)
+	}
 	if reborn(b, u, &account{last: &e.last, flags: &e.flags}, e.seen) {
 		return 0
 	}

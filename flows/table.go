@@ -240,8 +240,7 @@ func (t *Table) admit(b *messages.Batch, u *messages.Update, src uint8) uint32 {
 }
 
 // confirm takes over what an update tells of an entry that is there.
-func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, src uint8) {
-	e := t.arena.at(n)
+func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, e *entry, src uint8) {
 	if !e.is(flagEnded) {
 		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
 		if e.is(flagLimbo) {
@@ -264,7 +263,9 @@ func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, src uin
 			t.note(n, e, 0)
 		}
 	}
-	t.learnEnds(b, u, n, e)
+	if u.Alias != 0 && e.alias == 0 || u.Flags&messages.Oriented != 0 && !e.is(flagOriented) {
+		t.learnEnds(b, u, n, e)
+	}
 }
 
 // learnEnds takes over who opened the flow and its key behind NAT if that was not known.
