@@ -9,9 +9,12 @@ type Head struct {
 	Span     messages.Span
 	Losses   []messages.Loss
 	Complete bool
+	// Other sums the rows of the slice that have no columns.
+	Other messages.Totals
 }
 
-// Block is a stretch of rows that may be of several slices: how tiers on disk read them and hand them on.
+// Block is a stretch of rows that may be of several slices: how tiers on disk read them and hand them on. Its
+// Part.Other is empty: what has no columns is told with the head of its slice.
 type Block struct {
 	Part
 	// Starts tells of each row when its slice starts, in nanoseconds since 1970.

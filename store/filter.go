@@ -1,6 +1,10 @@
 package store
 
-import "weir/columns"
+import (
+	"slices"
+
+	"weir/columns"
+)
 
 // verdict is what is known of a test before any row is looked at.
 type verdict uint8
@@ -14,9 +18,13 @@ const (
 // test is a filter made ready for one part: each leaf has been asked about each distinct cell.
 type test struct {
 	verdict verdict
-	// pass tells of each number in ids whether its cell passes, in a leaf.
-	pass []bool
-	ids  *Ints
+	// pass tells of each number in ids whether its cell passes, in a leaf; passed counts those that pass before
+	// each number, and is made when it is first asked for.
+	pass   []bool
+	passed []uint32
+	ids    *Ints
+	// cells is the column's place in the part, or timeCells.
+	cells int
 	// parts are combined by and, or by or; a leaf has none.
 	parts []test
 	or    bool
@@ -42,36 +50,52 @@ func prepare(f Filter, p *Part) test {
 }
 
 func prepareMatch(m Match, p *Part) test {
-	cells := p.Find(m.Column)
-	if cells == nil {
+	at := slices.IndexFunc(p.Cells, func(c PartCells) bool { return c.Column == m.Column })
+	if at < 0 {
 		return constant(m.Cell(""))
 	}
+	cells := &p.Cells[at]
 	pass := make([]bool, cells.Dict.Len())
 	passed := 0
-	for id := range pass {
-		if m.Cell(cells.Dict.At(id)) {
-			pass[id] = true
-			passed++
+	pass[0] = m.Cell("")
+	if pass[0] {
+		passed++
+	}
+	if cells.Equal != nil && m.Equals != nil && !m.Column.Set {
+		passed += cells.Equal(m.Equals, pass)
+	} else {
+		for id := 1; id < len(pass); id++ {
+			if m.Cell(cells.Dict.At(id)) {
+				pass[id] = true
+				passed++
+			}
 		}
 	}
 	if passed == 0 || passed == len(pass) {
 		return constant(passed > 0)
 	}
-	if cells.IDs.width == 0 {
+	if cells.IDs.width == 0 && cells.IDs.n == p.Rows {
 		return constant(pass[cells.IDs.same])
 	}
-	return test{pass: pass, ids: &cells.IDs}
+	return test{pass: pass, ids: &cells.IDs, cells: at}
 }
 
 // combine joins tests; what is known of some parts can decide all.
 func combine(filters []Filter, p *Part, or bool) test {
+	tests := make([]test, len(filters))
+	for i, f := range filters {
+		tests[i] = prepare(f, p)
+	}
+	return joinTests(tests, or)
+}
+
+func joinTests(tests []test, or bool) test {
 	decides, neutral := never, always
 	if or {
 		decides, neutral = always, never
 	}
 	t := test{or: or}
-	for _, f := range filters {
-		part := prepare(f, p)
+	for _, part := range tests {
 		switch part.verdict {
 		case decides:
 			return test{verdict: decides}

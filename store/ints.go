@@ -1,6 +1,9 @@
 package store
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // Ints is a column of unsigned integers, each in the fewest bytes that hold the largest of them: 1, 2, 4
 // or 8, or none if all are the same. It is a view: whoever made it owns the bytes.
@@ -10,6 +13,34 @@ type Ints struct {
 	n     int
 	width uint8
 }
+
+// SameInts gives n integers that are all the same.
+func SameInts(v uint64, n int) Ints { return Ints{same: v, n: n} }
+
+// IntsOf gives integers as a column; buf is reused for them if it is large enough.
+func IntsOf[T uint32 | uint64](buf []byte, values []T) Ints {
+	size := 4
+	if uint64(^T(0)) > 1<<32 {
+		size = 8
+	}
+	buf = slices.Grow(buf[:0], size*len(values))[:size*len(values)]
+	v := Ints{raw: buf, n: len(values), width: uint8(size)} //nolint:gosec // 4 or 8.
+	if size == 4 {
+		for _, value := range values {
+			binary.LittleEndian.PutUint32(buf, uint32(value)) //nolint:gosec // It is one.
+			buf = buf[4:]
+		}
+		return v
+	}
+	for _, value := range values {
+		binary.LittleEndian.PutUint64(buf, uint64(value))
+		buf = buf[8:]
+	}
+	return v
+}
+
+// Bytes is the memory of the integers, for [IntsOf] to use again once nobody reads them.
+func (v *Ints) Bytes() []byte { return v.raw }
 
 // Len is how many integers there are.
 func (v *Ints) Len() int { return v.n }

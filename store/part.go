@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"weir/columns"
 	"weir/messages"
@@ -36,6 +37,9 @@ type PartCells struct {
 	Column *columns.Column
 	Dict   Dict
 	IDs    Ints
+	// Equal is optional. It is a quick way to find some values in the dictionary: it sets found at the number of
+	// each that is there and says how many those are.
+	Equal func(values []columns.Value, found []bool) int
 }
 
 // Find gives the cells of a column, or nil if no row of the part has any.
@@ -66,6 +70,26 @@ type Dict struct {
 	ends  Ints
 	fixed int
 	n     int
+	// read makes a cell of what is in text; nil if that is the cell.
+	read func(text string) columns.Value
+}
+
+// DictOf makes a dictionary of distinct cells, of which the first is the empty one.
+func DictOf(cells []columns.Value) Dict {
+	var text strings.Builder
+	ends := make([]uint32, 0, len(cells))
+	for _, c := range cells[1:] {
+		text.WriteString(string(c))
+		ends = append(ends, uint32(text.Len())) //nolint:gosec // Far below 4 GiB.
+	}
+	return NewDict(text.String(), IntsOf(nil, ends), nil)
+}
+
+// NewDict makes a dictionary of texts that are back to back; ends tells where each one ends, in order and none
+// beyond the text. The cell that a text stands for is what read makes of it, whenever it is asked for; without
+// read it is the text itself.
+func NewDict(text string, ends Ints, read func(text string) columns.Value) Dict {
+	return Dict{text: text, ends: ends, n: 1 + ends.Len(), read: read}
 }
 
 // Len is how many cells there are, with the empty one.
@@ -73,15 +97,24 @@ func (d *Dict) Len() int { return d.n }
 
 // At gives a cell. It shares memory with the part: clone what outlives the query.
 func (d *Dict) At(id int) columns.Value {
-	switch {
-	case id == 0:
+	if id == 0 {
 		return ""
-	case d.fixed > 0:
-		return columns.Value(d.text[(id-1)*d.fixed : id*d.fixed])
-	case id == 1:
-		return columns.Value(d.text[:d.ends.At(0)])
 	}
-	return columns.Value(d.text[d.ends.At(id-2):d.ends.At(id-1)])
+	if d.read != nil {
+		return d.read(d.Text(id))
+	}
+	return columns.Value(d.Text(id))
+}
+
+// Text gives what stands for a cell other than the empty one.
+func (d *Dict) Text(id int) string {
+	switch {
+	case d.fixed > 0:
+		return d.text[(id-1)*d.fixed : id*d.fixed]
+	case id == 1:
+		return d.text[:d.ends.At(0)]
+	}
+	return d.text[d.ends.At(id-2):d.ends.At(id-1)]
 }
 
 // appendDict writes how long each of the n cells is, which are in text back to back.

@@ -27,9 +27,29 @@ type Partial struct {
 	Resolution time.Duration
 	// Slices and Rows count what was read.
 	Slices, Rows uint64
+	// Effort is what reading from disk took.
+	Effort Effort
 
 	groups groups
 	key    []uint32
+}
+
+// Effort counts what was read of files, and what could be left alone.
+type Effort struct {
+	// Files were asked; RowGroups and Pages were read, those skipped were not.
+	Files, RowGroups, RowGroupsSkipped, Pages, PagesSkipped uint64
+	// BytesRead is what was read of files, in bytes.
+	BytesRead uint64
+}
+
+// Add adds what another reader took.
+func (e *Effort) Add(o Effort) {
+	e.Files += o.Files
+	e.RowGroups += o.RowGroups
+	e.RowGroupsSkipped += o.RowGroupsSkipped
+	e.Pages += o.Pages
+	e.PagesSkipped += o.PagesSkipped
+	e.BytesRead += o.BytesRead
 }
 
 // GroupKey is what tells two groups of an answer apart.
@@ -93,9 +113,7 @@ func (p *Partial) AddSlice(span messages.Span, losses []messages.Loss, complete 
 
 // Merge adds what another goroutine found for the same request. The other one is used up.
 func (p *Partial) Merge(o *Partial) {
-	for k, t := range o.Groups() {
-		p.Add(k, t)
-	}
+	p.mergeGroups(&o.groups)
 	for step, t := range o.Other {
 		addAt(p.Other, step, t)
 	}
@@ -106,8 +124,28 @@ func (p *Partial) Merge(o *Partial) {
 	p.Incomplete += o.Incomplete
 	p.Resolution = max(p.Resolution, o.Resolution)
 	p.Slices += o.Slices
+	p.Effort.Add(o.Effort)
 	p.Rows += o.Rows
 	p.Covered = Hull(p.Covered, o.Covered)
+}
+
+// mergeGroups adds groups: each distinct cell is looked up once, whatever the number of groups.
+func (p *Partial) mergeGroups(o *groups) {
+	numbers := make([][]uint32, len(o.names))
+	for i := range numbers {
+		numbers[i] = remap(len(o.names[i].cells))
+	}
+	for group := range o.n {
+		key := o.key(group)
+		p.key[0] = key[0]
+		for i, id := range key[1:] {
+			if numbers[i][id] == unnumbered {
+				numbers[i][id] = p.groups.number(i, o.names[i].cells[id])
+			}
+			p.key[1+i] = numbers[i][id]
+		}
+		p.add(p.key, o.sum(group))
+	}
 }
 
 // Groups gives every group once, in no order that means anything. The cells of a key are the caller's.

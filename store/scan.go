@@ -16,8 +16,13 @@ type Scan struct {
 	request *Request
 	into    *Partial
 
+	part  *Part
+	times timing
 	test  test
 	masks masks
+	// mode says how rows are chosen, page of each row of a page whether it was.
+	mode rowMode
+	page []bool
 	// chosen are the rows of the block that pass, counted from the block's start.
 	chosen []uint16
 	// groups[i] is the group of the i-th chosen row.
@@ -44,33 +49,91 @@ func NewScan(r *Request, into *Partial) *Scan {
 func (s *Scan) Add(step int, p *Part) {
 	s.into.AddOther(step, p.Other)
 	s.into.Rows += uint64(p.Rows) //nolint:gosec // A count.
-	s.test = prepare(s.request.Filter, p)
-	if p.Rows == 0 || s.test.verdict == never {
+	if p.Rows == 0 {
 		return
 	}
-	s.grouping.begin(s.request.By, p)
-	s.sums = s.sums[:0]
-	for from := 0; from < p.Rows; from += blockRows {
-		s.block(p, from, min(blockRows, p.Rows-from))
+	s.times.at(step)
+	if s.begin(p, prepare(s.request.Filter, p)) {
+		s.rows(p.Rows)
+		s.End()
 	}
-	s.flush(step, p)
+}
+
+// AddBlock adds what those rows of a block say whose slices are asked for. The heads of the slices are the
+// caller's to tell.
+func (s *Scan) AddBlock(b *Block) {
+	if b.Rows == 0 {
+		return
+	}
+	times := timesOf(b)
+	if s.Begin(&b.Part, times) {
+		s.rows(b.Rows)
+		s.End()
+	}
+	for i := range b.Rows {
+		if s.times.held[times.IDs.At(i)] {
+			s.into.Rows++
+		}
+	}
+}
+
+// timesOf numbers the starts of a block.
+func timesOf(b *Block) *Times {
+	t := &Times{}
+	known := map[uint64]uint32{}
+	ids := make([]uint32, b.Rows)
+	last, number := uint64(0), uint32(0)
+	for i := range ids {
+		start := b.Starts.At(i)
+		if i == 0 || start != last {
+			var ok bool
+			if number, ok = known[start]; !ok {
+				number = uint32(len(known)) //nolint:gosec // Not more than rows.
+				known[start] = number
+				t.Starts = append(t.Starts, int64(start)) //nolint:gosec // It was one.
+			}
+			last = start
+		}
+		ids[i] = number
+	}
+	t.IDs = IntsOf(nil, ids)
+	return t
+}
+
+func (s *Scan) begin(p *Part, t test) bool {
+	s.part, s.test, s.mode = p, t, byTest
+	if t.verdict == never {
+		return false
+	}
+	s.grouping.begin(s.request.By, p, &s.times)
+	s.sums = s.sums[:0]
+	return true
+}
+
+// rows adds the first n rows of the part.
+func (s *Scan) rows(n int) {
+	for from := 0; from < n; from += blockRows {
+		s.block(from, min(blockRows, n-from))
+	}
 }
 
 // block adds n rows from place from on to the sums of their groups.
-func (s *Scan) block(p *Part, from, n int) {
+func (s *Scan) block(from, n int) {
 	s.choose(from, n)
 	if len(s.chosen) == 0 {
 		return
 	}
-	for m := range p.Measures {
-		p.Measures[m].Load(s.counts[m][:n], from)
+	for m := range s.part.Measures {
+		if !s.request.Skip[m] {
+			s.part.Measures[m].Load(s.counts[m][:n], from)
+		}
 	}
-	if len(s.request.By) == 0 {
-		s.sumAll(from)
+	one := s.grouping.number(s.groups[:len(s.chosen)], s.chosen, from, n)
+	s.grow(s.grouping.groups)
+	if one {
+		s.sumAll(&s.sums[s.groups[0]], n)
 		return
 	}
-	s.grouping.number(s.groups[:len(s.chosen)], s.chosen, from, n)
-	s.grow(len(s.grouping.first))
 	c := &s.counts
 	for i, row := range s.chosen {
 		t := &s.sums[s.groups[i]]
@@ -87,14 +150,19 @@ func (s *Scan) block(p *Part, from, n int) {
 // choose finds the rows of a block that pass the filter.
 func (s *Scan) choose(from, n int) {
 	s.chosen = s.chosen[:0]
-	if s.test.verdict == always {
+	if s.test.verdict == always || s.mode == allOfPage {
 		for row := range n {
 			s.chosen = append(s.chosen, uint16(row)) //nolint:gosec // Less than blockRows.
 		}
 		return
 	}
-	out := s.masks.level(0)[:n]
-	s.test.run(out, from, 1, &s.masks)
+	var out []bool
+	if s.mode == chosenOfPage {
+		out = s.page[from : from+n]
+	} else {
+		out = s.masks.level(0)[:n]
+		s.test.run(out, from, 1, &s.masks)
+	}
 	for row, pass := range out {
 		if pass {
 			s.chosen = append(s.chosen, uint16(row)) //nolint:gosec // Less than blockRows.
@@ -102,20 +170,26 @@ func (s *Scan) choose(from, n int) {
 	}
 }
 
-// sumAll adds the chosen rows of a block to the only group.
-func (s *Scan) sumAll(from int) {
-	if len(s.sums) == 0 {
-		s.sums = append(s.sums, messages.Totals{})
-		s.grouping.first = append(s.grouping.first[:0], uint32(from)) //nolint:gosec // Rows of a part fit.
-	}
+// sumAll adds the chosen rows of a block of n rows to one group.
+func (s *Scan) sumAll(into *messages.Totals, n int) {
 	var sums [Measures]uint64
 	for m := range sums {
-		column := &s.counts[m]
-		for _, row := range s.chosen {
-			sums[m] += column[row%blockRows]
+		if s.request.Skip[m] {
+			continue
 		}
+		column, sum := &s.counts[m], uint64(0)
+		if len(s.chosen) == n {
+			for _, v := range column[:n] {
+				sum += v
+			}
+		} else {
+			for _, row := range s.chosen {
+				sum += column[row%blockRows]
+			}
+		}
+		sums[m] = sum
 	}
-	s.sums[0].Add(messages.Totals{
+	into.Add(messages.Totals{
 		Up:      messages.Counter{Bytes: sums[UpBytes], Packets: sums[UpPackets]},
 		Down:    messages.Counter{Bytes: sums[DownBytes], Packets: sums[DownPackets]},
 		Started: sums[Started],
@@ -132,36 +206,34 @@ func (s *Scan) grow(n int) {
 	}
 }
 
-// flush adds the sums of a part's groups to the answer. The first row of a group tells its cells.
-func (s *Scan) flush(step int, p *Part) {
-	by := make([]*PartCells, len(s.request.By))
-	for k, c := range s.request.By {
-		if by[k] = p.Find(c); by[k] != nil {
-			n := by[k].Dict.Len()
+// End adds the sums of a part's groups to the answer.
+func (s *Scan) End() {
+	for k, cells := range s.grouping.cells {
+		if cells != nil {
+			n := cells.Dict.Len()
 			s.numbers[k] = slices.Grow(s.numbers[k][:0], n)[:n]
 			clear(s.numbers[k])
 		}
 	}
-	s.key[0] = uint32(step) //nolint:gosec // Steps are few.
 	for g := range s.sums {
-		row := int(s.grouping.first[g])
-		for k, cells := range by {
-			s.key[1+k] = s.number(k, cells, row)
+		key := s.grouping.key(g)
+		s.key[0] = key[0]
+		for k, id := range key[1:] {
+			s.key[1+k] = s.number(k, id)
 		}
 		s.into.add(s.key, &s.sums[g])
 	}
 }
 
-// number tells how the answer numbers the cell of a row in the k-th column.
-func (s *Scan) number(k int, cells *PartCells, row int) uint32 {
-	if cells == nil {
+// number tells how the answer numbers a cell of the k-th column.
+func (s *Scan) number(k int, id uint32) uint32 {
+	if id == 0 {
 		return 0
 	}
-	id := int(cells.IDs.At(row)) //nolint:gosec // Checked when it was packed.
 	if n := s.numbers[k][id]; n != 0 {
 		return n - 1
 	}
-	n := s.into.groups.number(k, cells.Dict.At(id))
+	n := s.into.groups.number(k, s.grouping.cells[k].Dict.At(int(id)))
 	s.numbers[k][id] = n + 1
 	return n
 }

@@ -61,6 +61,8 @@ type Request struct {
 	By []*columns.Column
 	// MaxGroups bounds the answer's memory; what does not fit is summed in Partial.Overflow. 0 sets no bound.
 	MaxGroups int
+	// Skip are measures at which nobody will look: a tier that need not read them may leave them 0.
+	Skip [Measures]bool
 }
 
 // Holds says whether a slice that starts then is asked for.
@@ -93,6 +95,9 @@ type Not struct{ Filter Filter }
 type Match struct {
 	Column *columns.Column
 	Cell   func(cell columns.Value) bool
+	// Equals is what Cell comes down to, or nil if that cannot be told: a cell passes if it is one of these
+	// values or, of a column with sets, if one of these is in it. It lets a tier look values up.
+	Equals []columns.Value
 }
 
 func (And) filter()   {}
