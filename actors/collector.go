@@ -90,7 +90,6 @@ func (c *collector) gather(s *messages.Slice, seq uint64) {
 	for _, p := range all {
 		s.Parts = append(s.Parts, p.Rows)
 		s.Amendments = append(s.Amendments, p.Amendments...)
-		s.Amendments = append(s.Amendments, p.Amendments...)
 		s.Losses = append(s.Losses, p.Losses...)
 		if p.Seq < seq {
 			s.Losses = append(s.Losses, messages.Loss{

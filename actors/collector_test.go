@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -54,32 +53,6 @@ func TestCollectorPublishesWhenAllIsThere(t *testing.T) {
 	all := tier.all()
 	if len(all) != 1 || !all[0].Complete || len(all[0].Parts) != 2 || tier.totals().Up.Bytes != 11 {
 		t.Errorf("slices %+v", all)
-	}
-}
-
-// What shards say better of earlier slices goes to the tier, that of late parts too.
-func TestAmendmentsGoWithTheSlice(t *testing.T) {
-	tier := &fakeTier{}
-	c := newCollector(tier)
-	amending := func(seq uint64, shard int) *messages.SlicePart {
-		p := partOf(seq, shard, 1)
-		p.Amendments = []messages.Amendment{{Flow: 10*seq + uint64(shard)}}
-		return p
-	}
-	put(t, c, amending(1, 0))
-	put(t, c, sealOf(1, true))
-	put(t, c, amending(1, 1))
-	put(t, c, amending(2, 0))
-	put(t, c, amending(2, 1))
-	put(t, c, sealOf(2, false))
-	var flows []uint64
-	for _, s := range tier.all() {
-		for _, a := range s.Amendments {
-			flows = append(flows, a.Flow)
-		}
-	}
-	if !slices.Equal(flows, []uint64{10, 11, 20, 21}) {
-		t.Errorf("amendments of %d", flows)
 	}
 }
 
@@ -165,25 +138,5 @@ func TestGivenUpSliceIsToldInTheNext(t *testing.T) {
 	put(t, c, sealOf(3, true))
 	if _, _, bytes = tier.losses(messages.LossRestart); bytes != 24+10*maxLosses {
 		t.Errorf("%d bytes told as lost", bytes)
-	}
-}
-
-// Of amendments of one flow in several parts, those of the later slice come last, and count.
-func TestAmendmentsGoWithTheirSlice(t *testing.T) {
-	tier := &fakeTier{}
-	c := newCollector(tier)
-	for _, m := range []struct {
-		seq   uint64
-		shard int
-		flow  uint64
-	}{{2, 0, 1}, {2, 1, 2}, {1, 0, 3}} {
-		p := partOf(m.seq, m.shard, 1)
-		p.Amendments = []messages.Amendment{{Flow: m.flow}}
-		put(t, c, p)
-	}
-	put(t, c, sealOf(2, false))
-	all := tier.all()
-	if len(all) != 1 || len(all[0].Amendments) != 3 || all[0].Amendments[0].Flow != 3 {
-		t.Errorf("slices %+v", all)
 	}
 }
