@@ -140,3 +140,23 @@ func TestGivenUpSliceIsToldInTheNext(t *testing.T) {
 		t.Errorf("%d bytes told as lost", bytes)
 	}
 }
+
+// Of amendments of one flow in several parts, those of the later slice come last, and count.
+func TestAmendmentsGoWithTheirSlice(t *testing.T) {
+	tier := &fakeTier{}
+	c := newCollector(tier)
+	for _, m := range []struct {
+		seq   uint64
+		shard int
+		flow  uint64
+	}{{2, 0, 1}, {2, 1, 2}, {1, 0, 3}} {
+		p := partOf(m.seq, m.shard, 1)
+		p.Amendments = []messages.Amendment{{Flow: m.flow}}
+		put(t, c, p)
+	}
+	put(t, c, sealOf(2, false))
+	all := tier.all()
+	if len(all) != 1 || len(all[0].Amendments) != 3 || all[0].Amendments[0].Flow != 3 {
+		t.Errorf("slices %+v", all)
+	}
+}
