@@ -36,9 +36,11 @@ type computation struct {
 	cache  *cache
 	tags   tagSets
 
-	// queue are the flows to be looked at, in order, and queued says since when.
-	queue  []uint64
-	queued map[uint64]int64
+	// queue are the flows to be looked at, in order, and queued says which they are.
+	queue  []waiting
+	queued map[uint64]struct{}
+	// refused is how many flows the view had no room for, up to the last message.
+	refused uint64
 	// touched are the addresses about which there is news, in order, and since when flows began to which it
 	// matters.
 	touched   []netip.Addr
@@ -53,10 +55,16 @@ type computation struct {
 	counts  counts
 }
 
+// waiting is a flow that is to be looked at, and when it was heard of.
+type waiting struct {
+	flow  uint64
+	heard int64
+}
+
 func newComputation(config Config, core computations.Core) *computation {
 	c := &computation{
 		config: config, log: core.Log, rules: noRules(), cache: newCache(int64(config.Cache)), tags: tagSets{},
-		queued: map[uint64]int64{}, touchedAt: map[netip.Addr]int64{},
+		queued: map[uint64]struct{}{}, touchedAt: map[netip.Addr]int64{},
 	}
 	if config.Curated {
 		c.rules = curatedRules()
@@ -71,9 +79,11 @@ func (c *computation) Handle(in *messages.Events, view *computations.View, out c
 	for i := range in.Facts {
 		c.learn(&in.Facts[i])
 	}
+	full := view.Refused() != c.refused
+	c.refused = view.Refused()
 	for i := range in.Flows {
 		e := &in.Flows[i]
-		if view.Flow(e.Flow) == nil {
+		if full && view.Flow(e.Flow) == nil {
 			// It will not be found later.
 			c.counts.unseen++
 			c.nameEnds(e, in.Time, out)
@@ -109,8 +119,8 @@ func (c *computation) tick(now int64) {
 
 func (c *computation) enqueue(flow uint64, heard int64) {
 	if _, is := c.queued[flow]; !is {
-		c.queued[flow] = heard
-		c.queue = append(c.queue, flow)
+		c.queued[flow] = struct{}{}
+		c.queue = append(c.queue, waiting{flow: flow, heard: heard})
 	}
 }
 
@@ -156,17 +166,28 @@ func (c *computation) reconsider(a netip.Addr, at int64, view *computations.View
 // work looks at some of the flows that wait.
 func (c *computation) work(most int, view *computations.View, out computations.Out) {
 	n := min(most, len(c.queue))
-	for _, id := range c.queue[:n] {
-		if e := view.Flow(id); e != nil {
-			c.nameEnds(e, c.queued[id], out)
+	for _, w := range c.queue[:n] {
+		if e := view.Flow(w.flow); e != nil {
+			c.nameEnds(e, w.heard, out)
 		} else {
 			c.counts.gone++
 		}
-		delete(c.queued, id)
 	}
-	c.queue = append(c.queue[:0], c.queue[n:]...)
-	if len(c.queue) == 0 && cap(c.queue) > maxWaiting {
-		c.queue, c.queued = nil, map[uint64]int64{}
+	c.dequeue(n)
+}
+
+// dequeue takes the first of the flows that wait out of the queue.
+func (c *computation) dequeue(n int) {
+	if n < len(c.queue) {
+		for _, w := range c.queue[:n] {
+			delete(c.queued, w.flow)
+		}
+		c.queue = append(c.queue[:0], c.queue[n:]...)
+		return
+	}
+	clear(c.queued)
+	if c.queue = c.queue[:0]; cap(c.queue) > maxWaiting {
+		c.queue, c.queued = nil, map[uint64]struct{}{}
 	}
 }
 
