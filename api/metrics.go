@@ -75,6 +75,9 @@ func (f *families) status(st *actors.Status) {
 		f.add("weir_tier_slices", "Slices held.", true, l, float64(t.Slices))
 		f.add("weir_tier_rows", "Rows held.", true, l, float64(t.Rows))
 		f.add("weir_tier_folded_total", "Rows that lost their columns to the budget.", false, l, float64(t.Folded))
+		f.add("weir_tier_amended_total", "Rows of closed slices that were amended.", false, l, float64(t.Amended))
+		f.add("weir_tier_amendments_cut_total", "Amendments that could not reach all slices.", false, l,
+			float64(t.AmendmentsCut))
 		f.add("weir_tier_bytes", "Memory or disk taken.", true, l, float64(t.Bytes))
 		f.add("weir_tier_budget_bytes", "Memory or disk allowed.", true, l, float64(t.Budget))
 	}
