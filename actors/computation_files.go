@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"weir/computations"
 )
 
@@ -71,7 +73,11 @@ func (s *computationSeat) take(r computations.Reader, files []computations.File)
 	s.tagging(s.patience, func(out computations.Out) { wrong = r.Read(files, s.view, out) })
 	s.counts.files.Store(int64(len(files)))
 	s.complain("a line of a file is left out", wrong)
-	s.log.Info().Int("files", len(files)).Int("errors", len(wrong)).Msg("files read")
+	level := zerolog.InfoLevel
+	if len(files) == 0 {
+		level = zerolog.DebugLevel // Lists need not be there.
+	}
+	s.log.WithLevel(level).Int("files", len(files)).Int("errors", len(wrong)).Msg("files read")
 }
 
 // complain counts errors in files and logs the first ones.

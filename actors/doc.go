@@ -30,8 +30,8 @@
 // See slicer.go for the machine. A round asks the pull sources that are ready for a snapshot; for each rank of
 // computations it has the shards flush their events and then the computations settle; and it has the shards hand
 // their rows to the memory tier. Shards answer a flush behind all that was posted before, so that what they
-// forwarded to each other is in the slice too. The whole round has one deadline, half a slice unless configured, of which
-// each phase has its share; who misses it is told as loss of the kind late, and what he brings later is in a
+// forwarded to each other is in the slice too. The whole round has one deadline, half a slice unless configured, of
+// which each phase has its share; who misses it is told as loss of the kind late, and what he brings later is in a
 // later slice. If the memory tier does not take slices, the open one stays open after the third.
 //
 // # Computations
