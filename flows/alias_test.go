@@ -270,6 +270,11 @@ func TestEveryTagUnderAnAliasAtItsOwner(t *testing.T) {
 				c.close()
 			}
 			c.hear(got)
+			for _, tab := range c.tables {
+				if fault := tab.fault(); fault != "" {
+					rt.Fatal(fault)
+				}
+			}
 		}
 		for range announcedSlices + 3 {
 			c.deliverAll()

@@ -77,17 +77,23 @@ func TestAmendmentsAreBounded(t *testing.T) {
 		u.Key.Zone = uint16(i / 1000)
 		return u
 	}
-	for i := range flows {
-		b.snapshot(zoned(i))
+	each := func(f func(m *messages.Batch, u *messages.Update)) {
+		for i := 0; i < flows; i += messages.BatchSize {
+			m := messages.NewBatch()
+			for j := i; j < min(flows, i+messages.BatchSize); j++ {
+				u := zoned(j)
+				u.Hash = u.Key.Hash(seed)
+				f(m, &u)
+			}
+			b.tab.Apply(m)
+			m.Release()
+		}
 	}
+	each(func(m *messages.Batch, u *messages.Update) { m.Add(u, nil, nil) })
 	b.close()
-	for i := range flows {
-		k := zoned(i).Key
-		m := messages.NewBatch()
-		m.Add(&messages.Update{Key: k, Hash: k.Hash(seed)}, nil, []columns.Tag{text.Tag("new")})
-		b.tab.Apply(m)
-		m.Release()
-	}
+	each(func(m *messages.Batch, u *messages.Update) {
+		m.Add(&messages.Update{Key: u.Key, Hash: u.Hash}, nil, []columns.Tag{text.Tag("new")})
+	})
 	if p := b.close(); len(p.Amendments) != amendsAtOnce {
 		t.Errorf("%d amendments with one slice", len(p.Amendments))
 	}

@@ -182,7 +182,7 @@ const entryCost, rowCost = 104 + 13, 40
 func (t *Table) cost() int64 {
 	return int64(t.arena.used)*entryCost + int64(t.rows.used)*rowCost + t.tags.memory +
 		int64(len(t.aliases.keys)-len(t.aliases.free)+len(t.aliases.owner))*(aliasCost/2) +
-		int64(t.folded.used())*foldedCost
+		int64(t.folded.used())*foldedCost + int64(len(t.queue.numbers))*4 + int64(len(t.amends))*16
 }
 
 // Of the budget, foldedShare may go to folded flows before new ones are refused; buriedShare is kept for the

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -141,3 +142,37 @@ func cell(t *testing.T, p *messages.SlicePart, column string) string {
 var text = columns.Register(textSpec("flows_test.text", false))
 
 var textEnd = columns.RegisterEndpoint(textSpec("flows_test.end", true))
+
+// fault says what does not hold together in a table, or nothing.
+func (t *Table) fault() string {
+	refs, queued, waiting, amends := map[uint32]uint32{}, map[uint32]int{}, 0, 0
+	for _, n := range t.queue.numbers {
+		queued[n]++
+	}
+	for n := uint32(1); n <= t.arena.high; n++ {
+		e := t.arena.at(n)
+		refs[e.tags]++
+		switch {
+		case e.told&toldQueued != 0 && (queued[n] == 0 || !e.is(flagUsed) || e.is(flagAnnounced)):
+			return fmt.Sprintf("entry %d is not in the queue, or should not be", n)
+		case e.told&toldQueued != 0:
+			waiting++
+		}
+		if e.told&amending != 0 {
+			amends++
+		}
+	}
+	for _, a := range t.amends {
+		refs[a.was]++
+	}
+	for i := range t.tags.sets {
+		if n := uint32(i + 1); t.tags.sets[i].refs != refs[n] {
+			return fmt.Sprintf("tag set %d is counted %d times, not %d", n, t.tags.sets[i].refs, refs[n])
+		}
+	}
+	if waiting != t.queue.waiting || amends > len(t.amends) {
+		return fmt.Sprintf("%d of %d wait in the queue, %d of %d to be amended",
+			t.queue.waiting, waiting, len(t.amends), amends)
+	}
+	return ""
+}

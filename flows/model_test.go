@@ -37,14 +37,14 @@ func sameOrder(a, b messages.Update) bool {
 }
 
 var steps = []string{
-	"move", "end", "dump", "read", "apply", "close", "repeat", "announce", "tag", "fold", "rescue", "again", "hold",
+	"move", "end", "dump", "read", "apply", "close", "repeat", "announce", "tag", "fold", "rescue", "again", "hold", "hear",
 }
 
 // Every byte once: whatever is announced, repeated, late or in another order, the sum over all slices is
 // what the kernel moved since counting began.
 func TestEveryByteOnce(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		b := newBench(t, nil)
+		b := newBench(t, func(o *Options) { o.Events = rapid.Bool().Draw(rt, "events") })
 		k := kernel{live: map[int]*connection{}}
 		older := rapid.IntRange(0, 3).Draw(rt, "older")
 		for i := range older {
@@ -87,7 +87,7 @@ func TestEveryByteOnce(t *testing.T) {
 				}
 				u.Hash = u.Key.Hash(seed)
 				m := messages.NewBatch()
-				m.Add(&u, nil, []columns.Tag{text.Tag(step)})
+				m.Add(&u, nil, []columns.Tag{text.Tag(rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "text"))})
 				b.tab.Apply(m)
 			case "fold":
 				if n := b.tab.coldest(); n != 0 {
@@ -95,6 +95,8 @@ func TestEveryByteOnce(t *testing.T) {
 				}
 			case "rescue":
 				b.tab = b.tab.Rescue(nil)
+			case "hear":
+				b.tab.TakeEvents(rapid.IntRange(1, 20).Draw(rt, "most"))
 			case "again":
 				b.events(ends...)
 			case "hold":
@@ -128,6 +130,9 @@ func TestEveryByteOnce(t *testing.T) {
 				b.snapshot(k.all()...)
 				b.close()
 				ends = ends[:0]
+			}
+			if fault := b.tab.fault(); fault != "" {
+				rt.Fatalf("after %s: %s", step, fault)
 			}
 		}
 		b.snapshot(late...)

@@ -191,6 +191,9 @@ func TestEveryTagAtItsOwner(t *testing.T) {
 			case "hear":
 				heard()
 			}
+			if fault := r.b.tab.fault(); fault != "" {
+				rt.Fatal(fault)
+			}
 		}
 		for range announcedSlices + 2 {
 			heard()
