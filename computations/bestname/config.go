@@ -45,7 +45,7 @@ func (h *Heuristic) UnmarshalText(text []byte) error {
 type Config struct {
 	On bool `toml:"enabled" comment:"Give the ends of flows the names that their users expect: local.name, remote.name and what belongs to them."`
 
-	Lists []string `toml:"lists" comment:"Files of rules that put many hosts of one service under one name; * and ? stand for parts of a file's name. docs/names.md\nhas the format. Of two rules for the same hosts the one in the later file counts. Changed files are read again at once."`
+	Lists []string `toml:"lists" comment:"Files of rules that put many hosts of one service under one name; * and ? stand for parts of a file's name. docs/names.md\nhas the format. Of two rules for the same hosts the one in the later file counts. A changed file is read again within seconds."`
 
 	Curated bool `toml:"curated" comment:"Use the rules that come with weir, beneath those of the lists."`
 

@@ -24,15 +24,17 @@ import (
 const (
 	savedVersion = 1
 	savedEnd     = 0
+	// maxSaved bounds what is saved, in bytes; the core takes 16 MiB.
+	maxSaved = 15 << 20
 )
 
 var errSaved = errors.New("not what this version has saved")
 
-// Save writes the cache.
+// Save writes the cache, or of a large one what was used last.
 func (c *computation) Save(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	buf := []byte{savedVersion}
-	for e := c.cache.all.oldest; e != nil; e = e.links[byUse].newer {
+	for e := c.cache.newest(maxSaved); e != nil; e = e.links[byUse].newer {
 		buf = e.appendTo(buf)
 		if _, err := b.Write(buf); err != nil {
 			return fmt.Errorf("save names: %w", err)
@@ -45,6 +47,26 @@ func (c *computation) Save(w io.Writer) error {
 	}
 	return nil
 }
+
+// newest gives the oldest of the entries that were used last and are saved in so many bytes.
+func (c *cache) newest(most int) (first *entry) {
+	for e := c.all.newest; e != nil; e = e.links[byUse].older {
+		most -= savedEntry
+		for i := range e.items {
+			most -= savedItem + len(e.items[i].name)
+		}
+		if most < 0 {
+			break
+		}
+		first = e
+	}
+	return first
+}
+
+const (
+	// savedEntry and savedItem are what they take at most, beside names.
+	savedEntry, savedItem = 1 + 16 + 16 + 6 + 6 + 8 + 8 + 1, 2 + 8 + 8 + 1 + 6
+)
 
 func (e *entry) appendTo(b []byte) []byte {
 	b = append(b, byte(e.key.kind))

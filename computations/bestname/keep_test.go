@@ -130,6 +130,21 @@ func TestLoadKeepsTheBudget(t *testing.T) {
 	}
 }
 
+// TestSavedIsBounded: of a cache that is larger than a state may be, what was used last is saved.
+func TestSavedIsBounded(t *testing.T) {
+	x := filled(t)
+	whole := save(t, x.c)
+	for most := range len(whole) + 10 {
+		var size int
+		for e := x.c.cache.newest(most); e != nil; e = e.links[byUse].newer {
+			size += len(e.appendTo(nil))
+		}
+		if size > most || most >= len(whole)+8 && size != len(whole)-2 {
+			t.Fatalf("%d bytes in %d", size, most)
+		}
+	}
+}
+
 var errFull = errors.New("disk full")
 
 // fullDisk refuses to be written to.
