@@ -40,15 +40,15 @@ type Certainty uint8
 
 // The certainties.
 const (
-	Guess   Certainty = 1 // several names fit, or only another client asked for this one
-	Likely  Certainty = 2 // the evidence points to this name, but the flow did not say it
-	Certain Certainty = 3 // the flow or the device itself said the name
+	Guess   Certainty = 1 // others fit as well, or the evidence is weak
+	Likely  Certainty = 2 // the evidence points to this name alone, but the flow did not say it
+	Certain Certainty = 3 // the flow itself said the name
 )
 
 // Sure is local.name.sure and remote.name.sure.
 var Sure = columns.RegisterEndpoint(word.Column[Certainty]("name.sure",
-	"How sure the name is: certain if the flow or the device itself said it, likely if the evidence points to this "+
-		"name alone, guess if other names fit as well; certain is the highest.",
+	"How sure the name is: certain if the flow itself said it, likely if the evidence points to this name alone, "+
+		"guess if others fit as well or the evidence is weak; certain is the highest.",
 	"certainty", []string{Guess: "guess", Likely: "likely", Certain: "certain"}))
 
 // String gives the word that queries and answers use.
