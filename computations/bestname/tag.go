@@ -61,7 +61,7 @@ func named(e *messages.Event) bool {
 		t := &e.Tags[i]
 		if t.Column == name.Source.Local && t.End == end {
 			by := evidence(word(t.Value))
-			return by != name.PTR
+			return by != name.PTR && by != name.CN
 		}
 	}
 	return false
