@@ -22,6 +22,8 @@ type Answer struct {
 	// Notes say where the question was not taken literally and what else helps to read the answer.
 	Notes []string
 	Loss  []messages.Loss
+	// Parts say which tier answered for which part of the range, in order of time.
+	Parts []Part
 	// SlicesRead and RowsRead say how much was looked at, Elapsed how long that took.
 	SlicesRead, RowsRead uint64
 	Elapsed              time.Duration

@@ -14,58 +14,81 @@ import (
 // error in the question is an [*Error].
 func Ask(ctx context.Context, tiers []store.Tier, q Question, now time.Time) (*Answer, error) {
 	began := time.Now()
+	views, done := store.ViewsOf(tiers)
+	defer done()
+	infos := make([]store.TierInfo, len(views))
 	resolution := time.Duration(0)
-	if len(tiers) > 0 {
-		resolution = tiers[0].Coverage().Resolution
+	for i := range views {
+		infos[i] = views[i].TierInfo
+		if resolution == 0 || views[i].Resolution < resolution {
+			resolution = views[i].Resolution
+		}
 	}
 	p, err := q.prepare(now, resolution)
 	if err != nil {
 		return nil, err
 	}
 	sum := store.NewPartial(&p.request)
-	for _, part := range share(tiers, p.request.Span) {
-		r := p.request
-		r.Span = part.span
-		if err := part.tier.Query(ctx, &r, sum); err != nil {
+	var parts []Part
+	for _, piece := range store.Plan(infos, &p.request) {
+		part, err := p.ask(ctx, &views[piece.Tier], piece, sum)
+		if err != nil {
 			return nil, fmt.Errorf("ask: %w", err)
 		}
+		parts = append(parts, part)
 	}
 	a := p.answer(sum)
+	a.Parts = parts
 	a.Elapsed = time.Since(began)
 	return a, nil
 }
 
-// piece is the part of a range that one tier answers.
-type piece struct {
-	tier store.Tier
-	span messages.Span
+// ask puts the question to one tier.
+func (p *plan) ask(ctx context.Context, v *store.View, piece store.Piece, sum *store.Partial) (Part, error) {
+	began := time.Now()
+	before := *sum
+	// Of the whole answer the resolution is the longest slice; here it is that of the part.
+	sum.Effort, sum.Resolution = store.Effort{}, 0
+	r := p.request
+	r.Span = piece.Read
+	err := v.Query(ctx, &r, sum)
+	part := Part{
+		Tier: v.Name, Span: piece.Span, Resolution: max(v.Resolution, sum.Resolution), Exact: piece.Exact,
+		Folded: folded(v, &p.request), Slices: sum.Slices - before.Slices, Rows: sum.Rows - before.Rows,
+		Effort: sum.Effort, Elapsed: time.Since(began),
+	}
+	sum.Effort.Add(before.Effort)
+	sum.Resolution = max(sum.Resolution, before.Resolution)
+	return part, err
 }
 
-// share cuts a range so that each instant is answered by exactly one tier: the first that reaches back to
-// it. What none reaches is left to the last one.
-func share(tiers []store.Tier, span messages.Span) []piece {
-	var pieces []piece
-	for i, tier := range tiers {
-		s := span
-		held := tier.Coverage().Span
-		if i < len(tiers)-1 {
-			if held == (messages.Span{}) || !held.Start.Before(span.End) {
-				continue
-			}
-			s.Start = later(held.Start, span.Start)
-		}
-		pieces = append(pieces, piece{tier: tier, span: s})
-		span.End = s.Start
-		if !span.Start.Before(span.End) {
-			break
+// folded names the columns that were asked for and that a tier does not know, or not of all rows.
+func folded(v *store.View, r *store.Request) (names []string) {
+	if v.Knows == nil {
+		return nil
+	}
+	for _, c := range store.Needs(r) {
+		if v.Knows(c) != nil {
+			names = append(names, c.Name)
 		}
 	}
-	return pieces
+	return names
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
+// Part says which tier answered for which part of the range, and what that took.
+type Part struct {
+	// Tier is its name, Span the part of the range.
+	Tier string
+	Span messages.Span
+	// Resolution is the length of its slices, or of the longest one that was read.
+	Resolution time.Duration
+	// Exact says that the tier has the resolution and the columns that were asked for. Folded names the columns
+	// that it lacks; rows of which they are not known count in (other).
+	Exact  bool
+	Folded []string
+	// Slices and Rows were read.
+	Slices, Rows uint64
+	// Effort is what was read of files, Elapsed the time it took.
+	Effort  store.Effort
+	Elapsed time.Duration
 }

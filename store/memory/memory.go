@@ -52,6 +52,11 @@ type state struct {
 	bytes  int64
 	// amended and cut are as in store.Coverage.
 	amended, cut uint64
+	// whole is since when every slice is there that was ever appended: no slice that was dropped ends later, and
+	// the first one does not start later.
+	whole time.Time
+	// first is the number of the first slice that was appended.
+	first uint64
 }
 
 // slice is one closed slice. It never changes.
@@ -65,6 +70,9 @@ type slice struct {
 	// forgotten says that its rows cannot be amended any more.
 	forgotten bool
 }
+
+// name of the tier.
+const name = "memory"
 
 const (
 	defaultBudget     = 64 << 20
@@ -109,6 +117,9 @@ func (t *Tier) Append(s *messages.Slice) error {
 	defer t.writing.Unlock()
 	next := *t.state.Load()
 	next.slices = slices.Clone(next.slices)
+	if next.whole.IsZero() {
+		next.whole, next.first = n.span.Start, n.seq
+	}
 	next.slices, next.bytes = append(next.slices, n), next.bytes+n.bytes
 	next.amend(s.Amendments)
 	t.expire(&next)
@@ -209,6 +220,9 @@ func (st *state) dearest() int {
 
 func (st *state) dropOldest() {
 	st.bytes -= st.slices[0].bytes
+	if end := st.slices[0].span.End; end.After(st.whole) {
+		st.whole = end
+	}
 	st.slices[0] = nil
 	st.slices = st.slices[1:]
 }
@@ -246,8 +260,25 @@ func (t *Tier) Relabel(since uint64, delta time.Duration) error {
 			next.slices[i] = s.shift(shift)
 		}
 	}
+	next.relabelled(since, shift)
 	t.state.Store(&next)
 	return nil
+}
+
+// relabelled finds anew since when everything is there. Nobody knows how many of the slices that were dropped would
+// have been labelled anew too, so they count with both labels.
+func (st *state) relabelled(since uint64, shift time.Duration) {
+	if len(st.slices) == 0 {
+		return
+	}
+	oldest := st.slices[0]
+	switch {
+	case oldest.seq < since:
+	case st.first == oldest.seq:
+		st.whole = st.whole.Add(shift)
+	case shift > 0:
+		st.whole = st.whole.Add(shift)
+	}
 }
 
 // floor is the largest multiple of unit that is not above d.
@@ -278,9 +309,13 @@ func shiftSpan(s messages.Span, by time.Duration) messages.Span {
 
 // Query adds what the tier knows about the request into the answer.
 func (t *Tier) Query(ctx context.Context, r *store.Request, into *store.Partial) error {
+	return t.state.Load().query(ctx, r, into)
+}
+
+func (st *state) query(ctx context.Context, r *store.Request, into *store.Partial) error {
 	scan := store.NewScan(r, into)
 	var part store.Part
-	for _, s := range t.state.Load().slices {
+	for _, s := range st.slices {
 		if !r.Holds(s.span.Start) {
 			continue
 		}
@@ -298,7 +333,7 @@ func (t *Tier) Query(ctx context.Context, r *store.Request, into *store.Partial)
 func (t *Tier) Coverage() store.Coverage {
 	st := t.state.Load()
 	c := store.Coverage{
-		Name: "memory", Resolution: t.options.Resolution, Slices: uint64(len(st.slices)),
+		Name: name, Resolution: t.options.Resolution, Slices: uint64(len(st.slices)),
 		Bytes: uint64(st.bytes), Budget: uint64(t.options.Budget), //nolint:gosec // Sizes are not negative.
 		Amended: st.amended, AmendmentsCut: st.cut,
 	}
