@@ -84,6 +84,19 @@ func prepare(t *testing.T, l *netlab.Lab, more string) *daemon {
 	return d
 }
 
+// add adds to the configuration before the daemon is launched.
+func (d *daemon) add(t *testing.T, more string) {
+	t.Helper()
+	f, err := os.OpenFile(d.file, os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(more)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start runs a daemon in the router and waits until it counts.
 func start(t *testing.T, l *netlab.Lab, more string) *daemon {
 	t.Helper()
