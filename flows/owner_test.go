@@ -323,5 +323,42 @@ func TestEventsOfAFoldedFlowThatComesBack(t *testing.T) {
 	b.tagSeen(born.Add(2*time.Second).UnixNano(), textEnd.Tag(columns.EndA, "x"))
 	b.snapshot(flowOf(client, server, time.Second, 15, 25))
 	b.hear("started x")
-	want(t, b.close(), 15, 25, 1, 0)
+	b.tab.fold(b.tab.coldest())
+	b.hear("ended x")
+	b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+	b.snapshot(flowOf(client, server, time.Second, 20, 30))
+	b.hear("started")
+	want(t, b.close(), 20, 30, 1, 0)
+}
+
+// When a flow stopped lies where otherwise is told when it moved last; flows that are still are folded first all
+// the same.
+func TestFlowsThatStoppedAreNoColder(t *testing.T) {
+	for i := range 64 {
+		b := newBench(t, nil)
+		still := nth(1, 100)
+		b.snapshot(still)
+		for range 3 {
+			b.closeWith()
+		}
+		u := ended(nth(0, 100))
+		u.Stop = u.Start + int64(i)<<(stopShift+10)
+		b.events(u)
+		if n := b.tab.coldest(); b.tab.arena.at(n).key != still.Key {
+			t.Fatalf("the flow that has just ended, after %v, is the coldest", time.Duration(u.Stop-u.Start))
+		}
+	}
+}
+
+// After the clock was set nobody knows which came first; the newest flow gets the tags.
+func TestStopsAreForgottenWhenTheClockIsSet(t *testing.T) {
+	b := newBench(t, nil)
+	u := ended(flowOf(client, server, time.Second, 10, 20))
+	u.Stop = u.Start + int64(time.Second)
+	b.events(u)
+	b.tab.ClockSet(messages.ClockSet{Delta: time.Hour})
+	b.tagSeen(u.Start+int64(time.Hour), textEnd.Tag(columns.EndA, "x"))
+	if got := cell(t, b.close(), "local.flows_test.end"); got != "x" {
+		t.Errorf("the flow has %q", got)
+	}
 }
