@@ -68,7 +68,9 @@ func moveOn(b *messages.Batch) {
 func BenchmarkUpdate(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
 		for _, tagged := range []bool{false, true} {
-			b.Run(fmt.Sprintf("flows=%d/tags=%v", n, tagged), func(b *testing.B) { benchmarkUpdate(b, n, tagged, false) })
+			b.Run(fmt.Sprintf("flows=%d/tags=%v", n, tagged), func(b *testing.B) {
+				benchmarkUpdate(b, n, tagged, false)
+			})
 		}
 	}
 }

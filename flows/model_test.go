@@ -37,7 +37,8 @@ func sameOrder(a, b messages.Update) bool {
 }
 
 var steps = []string{
-	"move", "end", "dump", "read", "apply", "close", "repeat", "announce", "tag", "fold", "rescue", "again", "hold", "hear",
+	"move", "end", "dump", "read", "apply", "close", "repeat", "announce", "tag", "fold", "rescue", "again", "hold",
+	"hear",
 }
 
 // Every byte once: whatever is announced, repeated, late or in another order, the sum over all slices is
