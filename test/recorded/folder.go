@@ -100,10 +100,10 @@ func (r *Run) read() error {
 	return nil
 }
 
-// settle makes the times of flows those that the kernel would have told. conntrack(8) writes when it printed a
-// line, which is later by up to a third of a second where the machine was busy. Suricata has the time of the packet
-// that opened the flow, and the kernel that of a moment later. A tuple is used again when the kernel drops the flow
-// that had it, because of the packet that opens the next one.
+// settle makes the times of flows, and of the news of their beginning and end, those that the kernel would have
+// told. conntrack(8) writes when it printed a line, which is later by up to a third of a second where the machine was
+// busy. Suricata has the time of the packet that opened the flow, and the kernel that of a moment later. A tuple is
+// used again when the kernel drops the flow that had it, because of the packet that opens the next one.
 func (r *Run) settle() {
 	const (
 		lag    = time.Second
@@ -126,6 +126,14 @@ func (r *Run) settle() {
 			if f.SameTuple(next) && f.Start.Before(next.Start) && f.Stop.After(next.Start) {
 				f.Stop = next.Start.Add(-moment / 10)
 			}
+		}
+	}
+	for i := range r.News {
+		switch n := &r.News[i]; n.Kind {
+		case "NEW":
+			n.At = n.Flow.Start
+		case "DESTROY":
+			n.At = n.Flow.Stop
 		}
 	}
 }
