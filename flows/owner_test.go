@@ -18,6 +18,7 @@ type reuse struct {
 	rt   *rapid.T
 	b    *bench
 	now  time.Duration
+	seen time.Duration // when the last tag was
 	uses []*use
 	late []lateTag
 	// sent counts tags that were applied.
@@ -53,8 +54,12 @@ func (u *use) update() messages.Update {
 	return m
 }
 
-// begin starts the next use of the key, perhaps at the very moment at which the last ended.
+// begin starts the next use of the key, perhaps at the very moment at which the last ended, but not so soon after
+// a packet of that was seen that this one would be taken for the one that opened the next.
 func (r *reuse) begin() {
+	if r.seen != 0 {
+		r.now = max(r.now, r.seen+time.Duration(early)+time.Millisecond)
+	}
 	r.end()
 	if l := r.last(); l != nil && (l.stop == 0 || l.start == r.now) {
 		return
@@ -93,6 +98,7 @@ func (r *reuse) see() {
 		return
 	}
 	u.tags++
+	r.seen = r.now
 	r.late = append(r.late, lateTag{of: u, name: fmt.Sprintf("%d.%d", len(r.uses)-1, u.tags), seen: r.now})
 }
 
@@ -360,5 +366,27 @@ func TestStopsAreForgottenWhenTheClockIsSet(t *testing.T) {
 	b.tagSeen(u.Start+int64(time.Hour), textEnd.Tag(columns.EndA, "x"))
 	if got := cell(t, b.close(), "local.flows_test.end"); got != "x" {
 		t.Errorf("the flow has %q", got)
+	}
+}
+
+// The packet that opens a flow is captured before the kernel makes an entry of it: just then the flow before it,
+// with the same key, was not over yet.
+func TestTagsOfTheFirstPacket(t *testing.T) {
+	for name, seen := range map[string]time.Duration{
+		"captured before the entry": -50 * time.Microsecond, "after it": 50 * time.Microsecond,
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			start := 10 * time.Second
+			b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+			over := ended(flowOf(client, server, time.Second, 10, 20))
+			over.Stop = born.Add(start).UnixNano() - 1000
+			b.events(over, announced(flowOf(client, server, start, 0, 0)))
+			b.tagSeen(born.Add(start+seen).UnixNano(), textEnd.Tag(columns.EndA, "new"))
+			r := &reuse{b: b}
+			if got := r.tagsOf(&use{start: start}); len(got) != 1 {
+				t.Errorf("the new flow has %q, the old one %q", got, r.tagsOf(&use{start: time.Second}))
+			}
+		})
 	}
 }
