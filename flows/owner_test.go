@@ -376,7 +376,7 @@ func TestTagsOfTheFirstPacket(t *testing.T) {
 		"captured before the entry": -50 * time.Microsecond, "after it": 50 * time.Microsecond,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newBench(t, func(*Options) {})
 			start := 10 * time.Second
 			b.events(announced(flowOf(client, server, time.Second, 0, 0)))
 			over := ended(flowOf(client, server, time.Second, 10, 20))
