@@ -376,12 +376,13 @@ func TestTagsOfTheFirstPacket(t *testing.T) {
 		"captured before the entry": -50 * time.Microsecond, "after it": 50 * time.Microsecond,
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, func(*Options) {})
+			b := newBench(t, nil)
 			start := 10 * time.Second
-			b.events(announced(flowOf(client, server, time.Second, 0, 0)))
+			b.snapshot(flowOf(client, server, time.Second, 10, 10))
 			over := ended(flowOf(client, server, time.Second, 10, 20))
 			over.Stop = born.Add(start).UnixNano() - 1000
-			b.events(over, announced(flowOf(client, server, start, 0, 0)))
+			b.events(over)
+			b.snapshot(flowOf(client, server, start, 10, 10))
 			b.tagSeen(born.Add(start+seen).UnixNano(), textEnd.Tag(columns.EndA, "new"))
 			r := &reuse{b: b}
 			if got := r.tagsOf(&use{start: start}); len(got) != 1 {
