@@ -65,6 +65,8 @@ const (
 	LossUntagged LossKind = "untagged"
 	// LossFolded: nothing is lost from the totals, but Count rows lost their columns to a budget.
 	LossFolded LossKind = "folded"
+	// LossDamaged: Count slices that were stored cannot be read any more, or could not be stored.
+	LossDamaged LossKind = "damaged"
 )
 
 // Metric is one number that a part tells about itself.

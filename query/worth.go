@@ -164,6 +164,8 @@ func lossUnit(k messages.LossKind) string {
 		return "flow"
 	case messages.LossFolded:
 		return "row"
+	case messages.LossDamaged:
+		return "slice"
 	default:
 		return "time"
 	}

@@ -53,6 +53,7 @@ type FS struct {
 	pending []change          // what is not there yet, in order
 	dirs    map[string]bool
 	limit   uint64
+	locks   map[string]bool
 }
 
 // inode is the content of a file: what is on the medium, and what readers see.
