@@ -64,6 +64,22 @@ func (j *Journal) view(segment uint64, holds func(*frame) bool) *view {
 	return v
 }
 
+// only lets go of all segments but some; nil keeps all.
+func (v *view) only(ids []uint64) {
+	if ids == nil {
+		return
+	}
+	v.j.mu.Lock()
+	defer v.j.mu.Unlock()
+	v.segments = slices.DeleteFunc(v.segments, func(s viewed) bool {
+		if slices.Contains(ids, s.id) {
+			return false
+		}
+		s.readers--
+		return true
+	})
+}
+
 func (v *view) release() {
 	v.j.mu.Lock()
 	defer v.j.mu.Unlock()
@@ -318,6 +334,11 @@ func (f *frame) lost() []messages.Loss {
 
 // Query adds what the journal knows about the request into the answer.
 func (j *Journal) Query(ctx context.Context, r *store.Request, into *store.Partial) error {
+	return j.QuerySegments(ctx, nil, r, into)
+}
+
+// QuerySegments is Query for some segments alone; nil asks all.
+func (j *Journal) QuerySegments(ctx context.Context, ids []uint64, r *store.Request, into *store.Partial) error {
 	if err := ctx.Err(); err != nil {
 		return failure("query", err)
 	}

@@ -53,6 +53,8 @@ func (s *segment) path() string {
 type Segment struct {
 	// ID numbers segments in the order in which they were begun.
 	ID uint64
+	// Name is like that of no other segment, also if the numbers begin anew some day.
+	Name string
 	// Span runs from the earliest start of a slice to the latest end.
 	Span messages.Span
 	// First and Last are the numbers of the first and the last slice.
@@ -66,7 +68,10 @@ type Segment struct {
 }
 
 func (s *segment) tell() Segment {
-	t := Segment{ID: s.id, Bytes: uint64(s.size), Closed: s.closed, Damaged: s.damaged} //nolint:gosec // A size.
+	t := Segment{
+		ID: s.id, Name: segmentName(s.id, s.salt), Closed: s.closed, Damaged: s.damaged,
+		Bytes: uint64(s.size), //nolint:gosec // A size.
+	}
 	for i := range s.frames {
 		f := &s.frames[i]
 		if f.hidden {
