@@ -52,6 +52,7 @@ func copyBatch(b *messages.Batch) *messages.Batch {
 	c.Updates = append(c.Updates, b.Updates...)
 	c.Aliases = append(c.Aliases, b.Aliases...)
 	c.Tags = append(c.Tags, b.Tags...)
+	c.Facts = append(c.Facts, b.Facts...)
 	return c
 }
 
