@@ -168,7 +168,7 @@ func TestNamesOfARun(t *testing.T) {
 
 // checkNames compares the bytes of each name with those of the connections that should have it. Connections for which
 // nothing was said may have a name that was asked, or none. Played in haste, tuples that are used again at once are
-// used again within some milliseconds, which no clock can tell apart; these are not compared then.
+// used again within less than the two players may be apart on a busy machine; these are not compared then.
 func (p *program) checkNames(t *testing.T, r *recorded.Run) {
 	t.Helper()
 	names := said(r)
