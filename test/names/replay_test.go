@@ -3,22 +3,24 @@ package names_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"weir/columns/name"
 	"weir/messages"
 	"weir/sources/recording"
+	"weir/test/netlab"
 	"weir/test/recorded"
 )
 
@@ -150,20 +152,65 @@ func TestNamesOfARun(t *testing.T) {
 	must(t, os.WriteFile(file, kernelRecording(t, r, then), 0o600))
 	p := run(t, fmt.Sprintf("[sources.replay]\nfile = %q\n", file))
 	st := p.await(t, "status", func(*status) error { return nil })
+	again := filepath.Join(t.TempDir(), "all.weir")
+	stop := p.record(t, again)
 	p.send(t, r, timeline{from, st.CountsSince})
+	p.finished(t)
+	p.await(t, "lines", func(st *status) error {
+		if st.metric("suricata", "lines_total") != float64(len(r.Events)) {
+			return errNotYet
+		}
+		return nil
+	})
+	p.slices(t, 2)
+	stop()
+	p.checkNames(t, r)
+	// What it was told, DNS answers included, names the same once more.
+	p = run(t, fmt.Sprintf("[sources.replay]\nfile = %q\nspeed = 0.0\n", again))
+	p.finished(t)
+	st = p.await(t, "status", func(*status) error { return nil })
+	if st.metric("replay", "facts_total") <= 0 {
+		t.Error("there are no facts in the recording")
+	}
+	p.slices(t, 2)
+	p.checkNames(t, r)
+}
+
+// finished waits until the recording was played to its end.
+func (p *program) finished(t *testing.T) {
+	t.Helper()
 	p.await(t, "end of the recording", func(st *status) error {
 		for _, s := range st.Sources {
 			if s.Name == "replay" && s.State != "finished" {
 				return errNotYet
 			}
 		}
-		if st.metric("suricata", "lines_total") != float64(len(r.Events)) {
-			return errors.New("not all lines were read")
-		}
 		return nil
 	})
-	p.slices(t, 2)
-	p.checkNames(t, r)
+}
+
+// record writes what the sources send into a file, until it is told to stop.
+func (p *program) record(t *testing.T, file string) (stop func()) {
+	t.Helper()
+	dir, err := built()
+	must(t, err)
+	c := exec.CommandContext(t.Context(), filepath.Join(dir, "weir"), "--socket", filepath.Join(p.dir, "s"), "record", file)
+	var log journal
+	c.Stdout, c.Stderr, c.Env = &log, &log, environment()
+	must(t, c.Start())
+	must(t, netlab.Poll(t.Context(), patience, func() error {
+		info, err := os.Stat(file)
+		if err == nil && info.Size() == 0 {
+			err = errNotYet
+		}
+		return err
+	}))
+	return func() {
+		must(t, c.Process.Signal(syscall.SIGINT))
+		if err := c.Wait(); err != nil {
+			t.Fatalf("weir record: %v: %s", err, log.String())
+		}
+	}
 }
 
 // checkNames compares the bytes of each name with those of the connections that should have it. Connections for which
