@@ -348,6 +348,7 @@ func (j *Journal) QuerySegments(ctx context.Context, ids []uint64, r *store.Requ
 	}
 	v := j.view(0, which.holds)
 	defer v.release()
+	v.only(ids)
 	scan := store.NewScan(r, into)
 	var block store.Block
 	w := &walk{holds: which.holds, want: columnsOf(r)}
