@@ -22,14 +22,15 @@ type gather struct {
 	// used are the entries of this row group, by their first row; text is how long their texts are.
 	used []uint32
 	text int
-	// integers says whether all of them are integers.
-	integers bool
-	// remap translates the ids of a block, wide holds those of its rows.
-	remap []uint32
+	// integers says whether all of them are integers, plain whether they are written without a dictionary.
+	integers, plain bool
+	// remap translates the ids of a block to those of this row group, numbers to entries.
+	remap, numbers []uint32
 	// ranks tells for a place in used its number, from 1, in the order of the dictionary; ranks[0] is 0.
 	ranks []uint32
 	// order is the dictionary: entries in the order of what is written.
-	order []uint32
+	order  []uint32
+	sorted []keyed
 }
 
 // entry is a cell as it is written.
@@ -42,6 +43,10 @@ type entry struct {
 	group, id uint32
 }
 
+// manyIntegers: where not even so many rows have the same integer, on average, a dictionary takes more room than it
+// saves.
+const manyIntegers = 8
+
 // maxKnown bounds the cells that are remembered from one row group to the next.
 const maxKnown = 1 << 15
 
@@ -53,7 +58,16 @@ const unmapped = ^uint32(0)
 
 // begin makes ready for a block with a dictionary.
 func (g *gather) begin(d *store.Dict) {
-	g.remap = slices.Grow(g.remap[:0], d.Len())[:d.Len()]
+	g.numbers = slices.Grow(g.numbers[:0], d.Len())[:d.Len()]
+	for i := range g.numbers {
+		g.numbers[i] = unmapped
+	}
+	g.again()
+}
+
+// again makes ready for a row group in the middle of a block.
+func (g *gather) again() {
+	g.remap = slices.Grow(g.remap[:0], len(g.numbers))[:len(g.numbers)]
 	for i := range g.remap {
 		g.remap[i] = unmapped
 	}
@@ -79,7 +93,10 @@ func (g *gather) add(cells *store.PartCells, from, n int, group uint32) (ok bool
 		}
 		id := g.remap[old]
 		if id == unmapped {
-			id = g.use(cells.Dict.At(int(old)), group)
+			if g.numbers[old] == unmapped {
+				g.numbers[old] = g.number(cells.Dict.At(int(old)))
+			}
+			id = g.use(g.numbers[old], group)
 			g.remap[old] = id
 		}
 		ids[i] = id
@@ -87,10 +104,13 @@ func (g *gather) add(cells *store.PartCells, from, n int, group uint32) (ok bool
 	return true
 }
 
-// use gives the id of a cell in this row group.
-func (g *gather) use(cell columns.Value, group uint32) uint32 {
+// nothing is the number of the empty cell, which has no entry.
+const nothing = unmapped - 1
+
+// number gives the entry of a cell.
+func (g *gather) number(cell columns.Value) uint32 {
 	if cell == "" {
-		return 0
+		return nothing
 	}
 	number, ok := g.known[cell]
 	if !ok {
@@ -98,6 +118,14 @@ func (g *gather) use(cell columns.Value, group uint32) uint32 {
 		number = uint32(len(g.entries)) //nolint:gosec // Bounded by maxKnown and the rows of a group.
 		g.entries = append(g.entries, g.entry(own))
 		g.known[own] = number
+	}
+	return number
+}
+
+// use gives the id of an entry in this row group.
+func (g *gather) use(number, group uint32) uint32 {
+	if number == nothing {
+		return 0
 	}
 	e := &g.entries[number]
 	if e.group != group {
@@ -120,31 +148,53 @@ func (g *gather) entry(cell columns.Value) (e entry) {
 	return e
 }
 
-// rank orders the dictionary: integers by size, texts by their bytes.
-func (g *gather) rank() {
+// rank orders the dictionary, integers by size and texts by their bytes, and makes ids numbers of its entries. Integers
+// that are written without one keep theirs. rows is how many rows there are.
+func (g *gather) rank(rows int) {
 	if isInteger(g.column) && !g.integers {
 		g.wordIntegers()
 	}
-	type keyed struct {
-		entry
-		number, at uint32
+	if g.plain = g.integers && len(g.used) > rows/manyIntegers; g.plain {
+		return
 	}
-	sorted := make([]keyed, len(g.used))
+	sorted := slices.Grow(g.sorted[:0], len(g.used))[:len(g.used)]
 	for at, number := range g.used {
-		sorted[at] = keyed{entry: g.entries[number], number: number, at: uint32(at)} //nolint:gosec // Not more than rows.
+		e := &g.entries[number]
+		sorted[at] = keyed{key: g.key(e), at: uint32(at)} //nolint:gosec // Not more than rows.
 	}
-	if g.integers {
-		slices.SortFunc(sorted, func(a, b keyed) int { return cmp.Compare(a.integer, b.integer) })
-	} else {
-		slices.SortFunc(sorted, func(a, b keyed) int { return strings.Compare(a.text, b.text) })
-	}
+	slices.SortFunc(sorted, func(a, b keyed) int {
+		if c := cmp.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return strings.Compare(g.entries[g.used[a.at]].text, g.entries[g.used[b.at]].text)
+	})
+	g.sorted = sorted
 	g.ranks = slices.Grow(g.ranks[:0], len(g.used)+1)[:len(g.used)+1]
 	g.ranks[0] = 0
 	g.order = g.order[:0]
 	for rank, k := range sorted {
 		g.ranks[k.at+1] = uint32(rank + 1) //nolint:gosec // Likewise.
-		g.order = append(g.order, k.number)
+		g.order = append(g.order, g.used[k.at])
 	}
+	for row, id := range g.ids {
+		g.ids[row] = g.ranks[id]
+	}
+}
+
+// keyed is an entry while the dictionary is sorted: most are told apart by a key, without looking at the text.
+type keyed struct {
+	key uint64
+	at  uint32
+}
+
+// key is in the order of integers, or of the first bytes of texts.
+func (g *gather) key(e *entry) uint64 {
+	if g.integers {
+		return uint64(e.integer) ^ 1<<63 //nolint:gosec // A bit pattern.
+	}
+	var b [8]byte
+	copy(b[:], e.text)
+	return binary.BigEndian.Uint64(b[:])
 }
 
 // wordIntegers gives integers their texts, since some cell of the row group is none.
@@ -162,6 +212,9 @@ func (g *gather) reset() {
 	if len(g.entries) > maxKnown {
 		clear(g.known)
 		g.entries = g.entries[:0]
+		for i := range g.numbers {
+			g.numbers[i] = unmapped
+		}
 	}
 }
 

@@ -72,9 +72,9 @@ const (
 	encodingDictionary encoding = 1
 	// delta: differences, packed, not compressed.
 	encodingDelta encoding = 2
-	// packedDelta: the same, compressed.
-	encodingPackedDelta encoding = 3
-	encodings           encoding = 4
+	// plain: eight bytes each, compressed.
+	encodingPlain encoding = 3
+	encodings     encoding = 4
 )
 
 // chunk is one field of a row group.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"math/bits"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,8 +19,9 @@ import (
 
 // pages encodes row groups. What it needs for one it uses again for the next.
 type pages struct {
-	out  *sink
-	zstd *zstd.Encoder
+	out *sink
+	// tight is for texts, quick for all else.
+	tight, quick *zstd.Encoder
 
 	protocol thrift.CompactProtocol
 	levels   []byte
@@ -30,7 +32,6 @@ type pages struct {
 	coded    []byte
 	packed   []byte
 	text     []byte
-	distinct map[uint64]uint32
 	// told are by row group and field.
 	told [][]told
 }
@@ -50,12 +51,16 @@ var blooms = []string{"remote.ip", "remote.name"} //nolint:gochecknoglobals // A
 
 const bloomBits = 10
 
-func newPages(out *sink) (*pages, error) {
-	e, err := newEncoder()
+func newPages() (*pages, error) {
+	tight, err := newEncoder(zstd.SpeedDefault)
 	if err != nil {
 		return nil, err
 	}
-	return &pages{out: out, zstd: e, distinct: map[uint64]uint32{}}, nil
+	quick, err := newEncoder(zstd.SpeedFastest)
+	if err != nil {
+		return nil, err
+	}
+	return &pages{out: newSink(), tight: tight, quick: quick}, nil
 }
 
 // group writes the row group of which the rows are, and adds it to the index.
@@ -99,103 +104,100 @@ func (p *pages) chunk(f *field, r *rows) (chunk, error) {
 func (p *pages) starts(r *rows, t *told) (chunk, error) {
 	distinct := slices.Clone(r.starts)
 	slices.Sort(distinct)
-	distinct = slices.Compact(distinct)
-	clear(p.distinct)
+	ranks := make([]uint32, len(r.starts))
 	p.text = p.text[:0]
-	for rank, v := range distinct {
-		p.distinct[uint64(v)] = uint32(rank)                         //nolint:gosec // A bit pattern; at most groupRows.
-		p.text = binary.LittleEndian.AppendUint64(p.text, uint64(v)) //nolint:gosec // Likewise.
+	for _, v := range distinct {
+		p.text = binary.LittleEndian.AppendUint64(p.text, uint64(v)) //nolint:gosec // A bit pattern.
 	}
-	t.low, t.high = p.text[:8:8], p.text[len(p.text)-8:]
-	t.low, t.high = slices.Clone(t.low), slices.Clone(t.high)
-	c := chunk{encoding: encodingDictionary, entries: len(distinct)}
-	var err error
-	if c.dictionary, err = p.dictionary(len(distinct), t); err != nil {
-		return c, err
+	for i, v := range r.starts {
+		rank, _ := slices.BinarySearch(distinct, v)
+		ranks[i] = uint32(rank + 1) //nolint:gosec // At most groupRows.
 	}
 	dict := slices.Clone(p.text)
+	bound := func(rank uint32) []byte { return dict[8*(rank-1) : 8*rank] }
+	t.low, t.high = bound(1), bound(uint32(len(distinct))) //nolint:gosec // Likewise.
+	c, err := p.ranked(len(distinct), p.quick, r, false, t, func(row uint32) uint32 { return ranks[r.startIDs[row]] })
+	for i := range c.pages {
+		t.pages = append(t.pages, [2][]byte{bound(c.pages[i].low), bound(c.pages[i].high)})
+	}
+	return c, err
+}
+
+// ranked writes a column with a dictionary, which is in p.text and has n entries. rank tells of each row the number of
+// its entry, from 1, or 0 for an empty cell.
+func (p *pages) ranked(
+	n int, codec *zstd.Encoder, r *rows, optional bool, t *told, rank func(row uint32) uint32,
+) (chunk, error) {
+	c := chunk{encoding: encodingDictionary, entries: n}
+	var err error
+	if c.dictionary, err = p.dictionary(n, codec, t); err != nil {
+		return c, err
+	}
+	p.ranks = slices.Grow(p.ranks[:0], pageRows)[:pageRows]
 	for from := 0; from < r.n; from += pageRows {
-		p.ranks = p.ranks[:0]
-		for _, row := range r.order[from:min(from+pageRows, r.n)] {
-			p.ranks = append(p.ranks, p.distinct[uint64(r.starts[row])]+1) //nolint:gosec // A bit pattern.
+		ranks := p.ranks[:min(pageRows, r.n-from)]
+		for i, row := range r.order[from : from+len(ranks)] {
+			ranks[i] = rank(row)
 		}
-		g, err := p.idPage(false, t)
+		page, err := p.idPage(ranks, optional, t)
 		if err != nil {
 			return c, err
 		}
-		t.pages = append(t.pages, [2][]byte{dict[8*(g.low-1) : 8*g.low], dict[8*(g.high-1) : 8*g.high]})
-		c.pages = append(c.pages, g)
+		c.pages = append(c.pages, page)
 	}
 	return c, nil
 }
 
-// counts writes one measure. Few different counts make a dictionary.
+// fewCounts is how many different counts make a dictionary worth it.
+const fewCounts = 256
+
+// counts writes one measure.
 func (p *pages) counts(m store.Measure, r *rows, t *told) (chunk, error) {
-	e := encodingDelta
-	if m != store.UpBytes && m != store.DownBytes {
-		if p.countDistinct(r.measures[m], r.n/4) {
-			return p.fewCounts(r.measures[m], r, t)
+	values := r.measures[m]
+	switch m {
+	case store.UpBytes, store.DownBytes: // All queries read them: they are quick to read, not the shortest.
+		return p.integers(encodingDelta, r.n, t, func(from, to int) int {
+			for _, row := range r.order[from:to] {
+				p.values = append(p.values, int64(values[row])) //nolint:gosec // A bit pattern.
+			}
+			return -1
+		})
+	case store.Started, store.Ended:
+		if slices.Max(values) < fewCounts {
+			return p.smallCounts(values, r, t)
 		}
-		e = encodingPackedDelta
+	default:
 	}
-	return p.deltas(e, r.n, t, func(from, to int) int {
+	return p.integers(encodingPlain, r.n, t, func(from, to int) int {
 		for _, row := range r.order[from:to] {
-			p.values = append(p.values, int64(r.measures[m][row])) //nolint:gosec // A bit pattern.
+			p.values = append(p.values, int64(values[row])) //nolint:gosec // A bit pattern.
 		}
 		return -1
 	})
 }
 
-// countDistinct gathers different values in p.distinct, and says whether they are at most so many.
-func (p *pages) countDistinct(values []uint64, most int) bool {
-	clear(p.distinct)
+// smallCounts writes counts below fewCounts with a dictionary.
+func (p *pages) smallCounts(values []uint64, r *rows, t *told) (chunk, error) {
+	var ranks [fewCounts]uint32
 	for _, v := range values {
-		if _, ok := p.distinct[v]; !ok {
-			if len(p.distinct) > most {
-				return false
-			}
-			p.distinct[v] = 0
-		}
+		ranks[v] = 1
 	}
-	return true
-}
-
-// fewCounts writes a measure of which p.distinct holds the different values, with a dictionary.
-func (p *pages) fewCounts(values []uint64, r *rows, t *told) (chunk, error) {
 	p.text = p.text[:0]
-	ordered := make([]uint64, 0, len(p.distinct))
-	for v := range p.distinct {
-		ordered = append(ordered, v)
-	}
-	slices.Sort(ordered)
-	for rank, v := range ordered {
-		p.distinct[v] = uint32(rank) //nolint:gosec // At most groupRows.
-		p.text = binary.LittleEndian.AppendUint64(p.text, v)
-	}
-	c := chunk{encoding: encodingDictionary, entries: len(ordered)}
-	var err error
-	if c.dictionary, err = p.dictionary(len(ordered), t); err != nil {
-		return c, err
-	}
-	for from := 0; from < r.n; from += pageRows {
-		p.ranks = p.ranks[:0]
-		for _, row := range r.order[from:min(from+pageRows, r.n)] {
-			p.ranks = append(p.ranks, p.distinct[values[row]]+1)
+	n := uint32(0)
+	for v := range ranks {
+		if ranks[v] > 0 {
+			n++
+			ranks[v] = n
+			p.text = binary.LittleEndian.AppendUint64(p.text, uint64(v)) //nolint:gosec // Small.
 		}
-		g, err := p.idPage(false, t)
-		if err != nil {
-			return c, err
-		}
-		c.pages = append(c.pages, g)
 	}
-	return c, nil
+	return p.ranked(int(n), p.quick, r, false, t, func(row uint32) uint32 { return ranks[values[row]%fewCounts] })
 }
 
-// cells writes the cells of a column. Integers of which hardly any come twice, as the ports of clients, are written
-// as differences, since a dictionary would take more room than it saves.
+// cells writes the cells of a column.
 func (p *pages) cells(g *gather, r *rows, t *told) (chunk, error) {
-	if g.integers && len(g.used) > r.n/8 {
-		return p.deltas(encodingPackedDelta, r.n, t, func(from, to int) int {
+	if g.plain {
+		return p.integers(encodingPlain, r.n, t, func(from, to int) int {
 			p.levels = p.levels[:0]
 			for _, row := range r.order[from:to] {
 				id := g.ids[row]
@@ -207,25 +209,19 @@ func (p *pages) cells(g *gather, r *rows, t *told) (chunk, error) {
 			return to - from - len(p.values)
 		})
 	}
+	codec := p.tight
+	if g.integers {
+		codec = p.quick
+	}
 	p.text = g.appendDictionary(p.text[:0])
 	t.low, t.high = g.bounds(1, uint32(len(g.order))) //nolint:gosec // At most groupRows.
-	c := chunk{encoding: encodingDictionary, entries: len(g.order)}
-	var err error
-	if c.dictionary, err = p.dictionary(c.entries, t); err != nil {
+	c, err := p.ranked(len(g.order), codec, r, true, t, func(row uint32) uint32 { return g.ids[row] })
+	if err != nil {
 		return c, err
 	}
-	for from := 0; from < r.n; from += pageRows {
-		p.ranks = p.ranks[:0]
-		for _, row := range r.order[from:min(from+pageRows, r.n)] {
-			p.ranks = append(p.ranks, g.ranks[g.ids[row]])
-		}
-		page, err := p.idPage(true, t)
-		if err != nil {
-			return c, err
-		}
-		c.pages = append(c.pages, page)
-		if slices.Contains(localEnds, g.column.Name) {
-			low, high := g.bounds(page.low, page.high)
+	if slices.Contains(localEnds, g.column.Name) {
+		for i := range c.pages {
+			low, high := g.bounds(c.pages[i].low, c.pages[i].high)
 			t.pages = append(t.pages, [2][]byte{low, high})
 		}
 	}
@@ -250,25 +246,32 @@ func (p *pages) empty(n int, t *told) (chunk, error) {
 	return c, nil
 }
 
-// deltas writes a column of integers as differences. gather puts those of some rows into p.values and, of a column
-// with empty cells, which are not into p.levels, and says how many are, or -1.
-func (p *pages) deltas(e encoding, n int, t *told, gather func(from, to int) int) (chunk, error) {
+// integers writes a column of integers without a dictionary. gather puts those of some rows into p.values and, of a
+// column with empty cells, which are not into p.levels, and says how many are, or -1.
+func (p *pages) integers(e encoding, n int, t *told, gather func(from, to int) int) (chunk, error) {
 	c := chunk{encoding: e}
-	var d delta.BinaryPackedEncoding
 	for from := 0; from < n; from += pageRows {
 		to := min(from+pageRows, n)
 		p.values = p.values[:0]
 		empty := gather(from, to)
-		var err error
-		if p.encoded, err = d.EncodeInt64(p.encoded[:0], p.values); err != nil {
-			return c, err
+		told := format.Plain
+		p.encoded = p.encoded[:0]
+		var coded []byte
+		if e == encodingDelta {
+			told = format.DeltaBinaryPacked
+			var err error
+			if p.encoded, err = new(delta.BinaryPackedEncoding).EncodeInt64(p.encoded, p.values); err != nil {
+				return c, err
+			}
+			coded = p.encoded
+		} else {
+			for _, v := range p.values {
+				p.encoded = binary.LittleEndian.AppendUint64(p.encoded, uint64(v)) //nolint:gosec // A bit pattern.
+			}
+			coded = p.squeeze(p.quick, p.encoded)
 		}
-		coded := p.encoded
-		if e == encodingPackedDelta {
-			coded = p.squeeze(p.encoded)
-		}
-		g, err := p.page(page{rows: to - from, empty: max(empty, 0), low: 1}, empty >= 0, format.DeltaBinaryPacked,
-			p.encoded, coded, t)
+		g := page{rows: to - from, empty: max(empty, 0), low: 1}
+		g, err := p.page(g, empty >= 0, told, p.encoded, coded, t)
 		if err != nil {
 			return c, err
 		}
@@ -278,38 +281,51 @@ func (p *pages) deltas(e encoding, n int, t *told, gather func(from, to int) int
 }
 
 // squeeze compresses, if that makes it shorter.
-func (p *pages) squeeze(b []byte) []byte {
-	p.coded = p.zstd.EncodeAll(b, p.coded[:0])
+func (p *pages) squeeze(codec *zstd.Encoder, b []byte) []byte {
+	p.coded = codec.EncodeAll(b, p.coded[:0])
 	if len(p.coded) >= len(b) {
 		return b
 	}
 	return p.coded
 }
 
-// idPage writes a page of the numbers in p.ranks, which count from 1; 0 is the empty cell of an optional column.
-func (p *pages) idPage(optional bool, t *told) (page, error) {
-	g := page{rows: len(p.ranks), low: 1}
-	p.levels, p.ids = p.levels[:0], p.ids[:0]
-	low, high := ^uint32(0), uint32(0)
-	for _, rank := range p.ranks {
-		if rank == 0 {
-			p.levels = append(p.levels, 0)
-			continue
-		}
-		p.levels = append(p.levels, 1)
-		low, high = min(low, rank), max(high, rank)
-		p.ids = append(p.ids, int32(rank-1)) //nolint:gosec // At most groupRows.
+// idPage writes a page of the numbers of entries, which count from 1; 0 is the empty cell of an optional column.
+func (p *pages) idPage(ranks []uint32, optional bool, t *told) (page, error) {
+	g := page{rows: len(ranks), low: 1}
+	p.levels = slices.Grow(p.levels[:0], len(ranks))[:len(ranks)]
+	p.ids = slices.Grow(p.ids[:0], len(ranks))[:len(ranks)]
+	low, high, n := ^uint32(0), uint32(0), 0
+	for i, rank := range ranks {
+		there := min(rank, 1)
+		p.levels[i] = byte(there)
+		p.ids[n] = int32(rank - 1) //nolint:gosec // At most groupRows.
+		n += int(there)
+		low, high = min(low, rank-1), max(high, rank)
 	}
+	p.ids = p.ids[:n]
 	if high > 0 {
-		g.low, g.high = low, high
+		g.low, g.high = low+1, high
 	}
-	g.empty = g.rows - len(p.ids)
-	var err error
-	var e rle.DictionaryEncoding
-	if p.encoded, err = e.EncodeInt32(p.encoded[:0], p.ids); err != nil {
+	g.empty = g.rows - n
+	width := idWidth(max(high, 1) - 1)
+	values, err := (&rle.Encoding{BitWidth: width}).EncodeInt32(p.encoded[:0], p.ids)
+	if err != nil {
 		return g, err
 	}
-	return p.page(g, optional, format.RLEDictionary, p.encoded, p.squeeze(p.encoded), t)
+	p.encoded = append(values, 0)
+	copy(p.encoded[1:], values)
+	p.encoded[0] = byte(width) //nolint:gosec // At most 32.
+	return p.page(g, optional, format.RLEDictionary, p.encoded, p.squeeze(p.quick, p.encoded), t)
+}
+
+// idWidth is in how many bits the numbers up to one are written. Whole bytes are longer than they need be and compress
+// to a quarter less, since the codec sees what comes again.
+func idWidth(top uint32) int {
+	width := max(1, bits.Len32(top))
+	if width > 4 {
+		width = (width + 7) / 8 * 8
+	}
+	return width
 }
 
 // page writes a page of values that are encoded as raw and, mostly shorter, as coded.
@@ -340,7 +356,7 @@ func (p *pages) page(g page, optional bool, e format.Encoding, raw, coded []byte
 }
 
 // dictionary writes the n entries in p.text.
-func (p *pages) dictionary(n int, t *told) (block, error) {
+func (p *pages) dictionary(n int, codec *zstd.Encoder, t *told) (block, error) {
 	h := format.PageHeader{
 		Type: format.DictionaryPage, UncompressedPageSize: int32(len(p.text)), //nolint:gosec // Checked in put.
 		DictionaryPageHeader: thrift.New(format.DictionaryPageHeader{
@@ -348,7 +364,7 @@ func (p *pages) dictionary(n int, t *told) (block, error) {
 		}),
 	}
 	raw := len(p.text)
-	p.packed = p.zstd.EncodeAll(p.text, p.packed[:0]) // A dictionary cannot say that it is not compressed.
+	p.packed = codec.EncodeAll(p.text, p.packed[:0]) // A dictionary cannot say that it is not compressed.
 	b, err := p.put(&h, p.packed, t)
 	b.raw = raw
 	return b, err

@@ -131,8 +131,6 @@ func (c *chunk) tell(f *field, t *told, rows int64) format.ColumnChunk {
 			format.PageEncodingStats{PageType: format.DictionaryPage, Encoding: format.Plain, Count: 1})
 	case encodingDelta:
 		used, m.Codec = format.DeltaBinaryPacked, format.Uncompressed
-	case encodingPackedDelta:
-		used = format.DeltaBinaryPacked
 	default:
 	}
 	m.Encoding = append(m.Encoding, used, format.RLE)

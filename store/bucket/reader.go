@@ -167,7 +167,7 @@ func spread[T uint32 | int64](rows []T, levels []uint32, values []T) {
 	}
 }
 
-// pageIntegers gives the integers of a page of differences; there tells of each row whether it has one, and is nil if
+// pageIntegers gives the integers of a page without a dictionary; there tells of each row whether it has one, and is nil if
 // all have.
 func (r *reader) pageIntegers(c *chunk, p *page) (values []int64, there []uint32, err error) {
 	r.values = slices.Grow(r.values[:0], p.rows+padding)[:p.rows]
@@ -177,11 +177,17 @@ func (r *reader) pageIntegers(c *chunk, p *page) (values []int64, there []uint32
 		clear(r.levels)
 		return r.values, r.levels, nil
 	}
-	b, err := r.page(p, c.encoding == encodingPackedDelta)
+	b, err := r.page(p, c.encoding == encodingPlain)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := unpackDelta(r.values[:p.values()], b); err != nil {
+	values = r.values[:p.values()]
+	if c.encoding == encodingDelta {
+		err = unpackDelta(values, b)
+	} else {
+		err = unpackPlain(values, b)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if p.empty == 0 {
@@ -331,6 +337,18 @@ func unpackHybrid(dst []uint32, src []byte, width uint) error {
 		count := min(int(8*n), len(dst)) //nolint:gosec // Below the length of src.
 		bitpack.Unpack(dst[:count], src[:cap(src)], width)
 		dst, src = dst[count:], src[int(n)*int(width):] //nolint:gosec // Likewise.
+	}
+	return nil
+}
+
+// unpackPlain reads integers of eight bytes each.
+func unpackPlain(dst []int64, src []byte) error {
+	if len(src) != 8*len(dst) {
+		return damaged("%d bytes for %d integers", len(src), len(dst))
+	}
+	for i := range dst {
+		dst[i] = int64(binary.LittleEndian.Uint64(src)) //nolint:gosec // A bit pattern.
+		src = src[8:]
 	}
 	return nil
 }

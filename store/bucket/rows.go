@@ -12,8 +12,11 @@ type rows struct {
 	// group is the number of the row group, from 1.
 	group uint32
 	n     int
-	// starts is when the slice of each row starts, measures what it counts, columns its cells.
+	// starts are when slices start, in no order; startIDs tells for each row which is its own. measures are what it
+	// counts, columns its cells.
 	starts   []int64
+	known    map[int64]uint32
+	startIDs []uint32
 	measures [store.Measures][]uint64
 	columns  []*gather
 
@@ -25,7 +28,7 @@ type rows struct {
 // keys name the columns by which the rows of a row group are sorted after their local end, the first ones first, so
 // that those of one device and one name lie together, and within them those of one flow.
 var keys = []string{ //nolint:gochecknoglobals // A constant table.
-	"remote.name", "remote.site", "remote.ip", "remote.port", "local.ip", "local.port", "proto", "app",
+	"remote.site", "remote.name", "remote.ip", "remote.port", "local.ip", "local.port", "proto", "app",
 }
 
 // localEnds name the column that stands for the local end: the first of them that has cells.
@@ -50,6 +53,20 @@ func (r *rows) gather(c *columns.Column) *gather {
 	g := newGather(c)
 	r.columns = append(r.columns, g)
 	return g
+}
+
+// start numbers when a slice starts.
+func (r *rows) start(at int64) uint32 {
+	id, ok := r.known[at]
+	if !ok {
+		id = uint32(len(r.starts)) //nolint:gosec // At most groupRows.
+		r.starts = append(r.starts, at)
+		if r.known == nil {
+			r.known = map[int64]uint32{}
+		}
+		r.known[at] = id
+	}
+	return id
 }
 
 // text is how much room the texts of all cells take.
@@ -83,16 +100,16 @@ func (r *rows) sortBy(g *gather) {
 	if g == nil || len(g.used) == 0 {
 		return
 	}
-	r.counts = slices.Grow(r.counts[:0], len(g.ranks)+1)[:len(g.ranks)+1]
+	r.counts = slices.Grow(r.counts[:0], len(g.used)+2)[:len(g.used)+2]
 	clear(r.counts)
 	for _, id := range g.ids {
-		r.counts[g.ranks[id]+1]++
+		r.counts[id+1]++
 	}
 	for i := 1; i < len(r.counts); i++ {
 		r.counts[i] += r.counts[i-1]
 	}
 	for _, row := range r.order {
-		at := &r.counts[g.ranks[g.ids[row]]]
+		at := &r.counts[g.ids[row]]
 		r.next[*at] = row
 		*at++
 	}
@@ -101,7 +118,8 @@ func (r *rows) sortBy(g *gather) {
 
 // reset makes ready for the next row group.
 func (r *rows) reset() {
-	r.n, r.starts = 0, r.starts[:0]
+	r.n, r.starts, r.startIDs = 0, r.starts[:0], r.startIDs[:0]
+	clear(r.known)
 	for m := range r.measures {
 		r.measures[m] = r.measures[m][:0]
 	}

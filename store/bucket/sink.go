@@ -24,7 +24,10 @@ type sink struct {
 
 const sinkBuffer = 256 << 10
 
-func newSink(w io.Writer) *sink { return &sink{w: w, buffer: make([]byte, 0, sinkBuffer)} }
+func newSink() *sink { return &sink{buffer: make([]byte, 0, sinkBuffer)} }
+
+// begin makes ready for another file.
+func (s *sink) begin(w io.Writer) { *s = sink{w: w, buffer: s.buffer[:0]} }
 
 // write appends to the file. After an error it does nothing: flush tells it.
 func (s *sink) write(b []byte) {

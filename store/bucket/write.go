@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"weir/columns"
 	"weir/internal/disk"
@@ -23,6 +24,7 @@ func Write(ctx context.Context, fs disk.FS, path string, o Options, feed func(w 
 		if err != nil {
 			return err
 		}
+		defer w.done()
 		if err := feed(w); err != nil {
 			return err
 		}
@@ -45,22 +47,38 @@ type Writer struct {
 	index   index
 	// written counts the rows by when their slices start.
 	written map[int64]uint64
-	starts  []uint64
 	wide    []uint64
 }
 
+// writers are used again for the next file: their buffers, and the cells that they have put into words.
+var writers = sync.Pool{New: func() any { return &Writer{} }} //nolint:gochecknoglobals // A free list.
+
 func newWriter(ctx context.Context, out io.Writer, o Options) (*Writer, error) {
-	p, err := newPages(newSink(out))
-	if err != nil {
-		return nil, err
+	w := writers.Get().(*Writer) //nolint:forcetypeassert,errcheck // It holds nothing else.
+	if w.pages == nil {
+		p, err := newPages()
+		if err != nil {
+			return nil, err
+		}
+		w.pages = p
 	}
-	w := &Writer{ctx: ctx, options: o, pages: p, written: map[int64]uint64{}, rows: rows{group: 1}}
+	w.ctx, w.options, w.written = ctx, o, map[int64]uint64{}
+	w.rows.reset()
 	w.index = index{
 		tier: o.Tier, program: o.Program, resolution: o.Resolution, bucket: o.Bucket, sources: o.Sources,
 		fields: commonFields(),
 	}
-	p.out.write([]byte(magic))
+	w.pages.told = nil
+	w.pages.out.begin(out)
+	w.pages.out.write([]byte(magic))
 	return w, nil
+}
+
+// done lets the next file have what the writer holds.
+func (w *Writer) done() {
+	w.ctx, w.options, w.index, w.written = nil, Options{}, index{}, nil //nolint:fatcontext // It ends here.
+	w.pages.out.begin(nil)
+	writers.Put(w)
 }
 
 // Head adds a slice. Its rows may come before or after it.
@@ -131,17 +149,14 @@ func (w *Writer) add(b *store.Block, from, n int) error {
 	r := &w.rows
 	w.wide = slices.Grow(w.wide[:0], n)[:n]
 	b.Starts.Load(w.wide, from)
-	last, count := int64(w.wide[0]), uint64(0) //nolint:gosec // It was one.
-	for _, v := range w.wide {
-		start := int64(v) //nolint:gosec // Likewise.
-		r.starts = append(r.starts, start)
-		if start != last {
-			w.written[last] += count
-			last, count = start, 0
+	for i := 0; i < n; {
+		start, from := w.wide[i], i
+		id := r.start(int64(start)) //nolint:gosec // It was one.
+		for ; i < n && w.wide[i] == start; i++ {
+			r.startIDs = append(r.startIDs, id)
 		}
-		count++
+		w.written[int64(start)] += uint64(i - from) //nolint:gosec // Likewise.
 	}
-	w.written[last] += count
 	for m := range b.Measures {
 		at := len(r.measures[m])
 		r.measures[m] = slices.Grow(r.measures[m], n)[:at+n]
@@ -191,7 +206,7 @@ func (w *Writer) flush(next *store.Block) error {
 		return err
 	}
 	for _, g := range r.columns {
-		g.rank()
+		g.rank(r.n)
 	}
 	r.sort()
 	for _, g := range r.columns {
@@ -206,7 +221,7 @@ func (w *Writer) flush(next *store.Block) error {
 	if next != nil {
 		for _, c := range next.Cells {
 			if w.keeps(c.Column) {
-				r.gather(c.Column).begin(&c.Dict)
+				r.gather(c.Column).again()
 			}
 		}
 	}

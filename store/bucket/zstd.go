@@ -11,9 +11,9 @@ import (
 const zstdWindow = 128 << 10
 
 // newEncoder makes an encoder that takes little memory. Its output depends on its input alone.
-func newEncoder() (*zstd.Encoder, error) {
+func newEncoder(level zstd.EncoderLevel) (*zstd.Encoder, error) {
 	e, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow),
+		zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow),
 		zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(false))
 	if err != nil {
 		return nil, fmt.Errorf("make codec: %w", err)
