@@ -146,7 +146,7 @@ func asked(r *recorded.Run, f *recorded.Flow) (names []string) {
 func TestNamesOfARun(t *testing.T) {
 	r := recorded.Own(t)
 	from, _ := r.Span()
-	from = from.Add(-slow(time.Second))
+	from = from.Add(-slow(5 * time.Second)) // Until all who listen are there.
 	then := timeline{from, time.Unix(1_700_000_000, 0)}
 	file := filepath.Join(t.TempDir(), "kernel.weir")
 	must(t, os.WriteFile(file, kernelRecording(t, r, then), 0o600))
@@ -194,7 +194,8 @@ func (p *program) record(t *testing.T, file string) (stop func()) {
 	t.Helper()
 	dir, err := built()
 	must(t, err)
-	c := exec.CommandContext(t.Context(), filepath.Join(dir, "weir"), "--socket", filepath.Join(p.dir, "s"), "record", file)
+	weir, socket := filepath.Join(dir, "weir"), filepath.Join(p.dir, "s")
+	c := exec.CommandContext(t.Context(), weir, "--socket", socket, "record", file)
 	var log journal
 	c.Stdout, c.Stderr, c.Env = &log, &log, environment()
 	must(t, c.Start())
