@@ -1,0 +1,164 @@
+package tiers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// retain removes what is too old, and what is over a budget.
+func (s *Store) retain(ctx context.Context) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	removed, err := s.expire()
+	if err == nil {
+		var more bool
+		more, err = s.shrink(0)
+		removed = removed || more
+	}
+	if err != nil {
+		return false, fmt.Errorf("remove old buckets: %w", err)
+	}
+	if !removed {
+		return false, nil
+	}
+	return true, s.sweep()
+}
+
+// expire removes files that are older than their tier keeps them and that the next tier has.
+func (s *Store) expire() (removed bool, err error) {
+	for k := range s.options.Levels {
+		keep := s.options.Levels[k].Retention.Duration
+		if keep == 0 {
+			continue
+		}
+		s.mu.Lock()
+		now := s.clock.now()
+		var old []*file
+		for _, f := range s.catalog.files[k] {
+			if end := f.info.Bucket.End.Add(keep); !now.IsZero() && end.Before(now) && s.spare(k, f, now) {
+				old = append(old, f)
+			}
+		}
+		s.mu.Unlock()
+		if len(old) > 0 {
+			if err := s.remove(k, old); err != nil {
+				return removed, err
+			}
+			removed = true
+		}
+	}
+	return removed, nil
+}
+
+// spare says that a file may go because its rows are in the next tier, or would not stay there either. It needs mu.
+func (s *Store) spare(level int, f *file, now time.Time) bool {
+	if level == len(s.options.Levels)-1 {
+		return true
+	}
+	keep := s.options.Levels[level+1].Retention.Duration
+	return s.catalog.rolled[level][f.name] || keep > 0 && f.info.Bucket.End.Add(keep).Before(now)
+}
+
+// makeRoom removes files until there is room for so many bytes more.
+func (s *Store) makeRoom(bytes uint64) error {
+	_, err := s.shrink(bytes)
+	return err
+}
+
+// shrink removes files until each tier and all together are inside their budgets, with room for more bytes.
+func (s *Store) shrink(more uint64) (removed bool, err error) {
+	for k := range s.options.Levels {
+		bound := uint64(s.options.Levels[k].Bytes) //nolint:gosec // Not negative.
+		for bound > 0 {
+			f := s.excess(k, bound)
+			if f == nil {
+				break
+			}
+			if err := s.remove(k, []*file{f}); err != nil {
+				return removed, err
+			}
+			removed = true
+		}
+	}
+	for s.options.Bytes > 0 {
+		level, f := s.first(more)
+		if f == nil {
+			break
+		}
+		if err := s.remove(level, []*file{f}); err != nil {
+			return removed, err
+		}
+		removed = true
+	}
+	return removed, nil
+}
+
+// excess gives the file that a tier over its budget has to give up: the oldest that is in the next tier, or if none is,
+// the oldest.
+func (s *Store) excess(level int, bound uint64) *file {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	files := s.catalog.files[level]
+	if s.catalog.bytes[level] <= bound || len(files) == 0 {
+		return nil
+	}
+	if at := slices.IndexFunc(files, func(f *file) bool { return s.hasCoarser(level, f) }); at >= 0 {
+		return files[at]
+	}
+	return files[0]
+}
+
+// hasCoarser says that the next tier has the rows of a file. It needs mu.
+func (s *Store) hasCoarser(level int, f *file) bool { return s.catalog.rolled[level][f.name] }
+
+// first gives the file that goes first when all together is over its budget: the oldest of the finest tier that the
+// next tier has; if there is none, the oldest of the coarsest tier that has any.
+func (s *Store) first(more uint64) (level int, f *file) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used()+more <= s.options.Bytes {
+		return 0, nil
+	}
+	for k, files := range s.catalog.files {
+		if at := slices.IndexFunc(files, func(f *file) bool { return s.hasCoarser(k, f) }); at >= 0 {
+			return k, files[at]
+		}
+	}
+	for k, files := range slices.Backward(s.catalog.files) {
+		if len(files) > 0 {
+			return k, files[0]
+		}
+	}
+	return 0, nil
+}
+
+// remove takes files away: from what is read at once, from the disk when nobody reads them any more.
+func (s *Store) remove(level int, old []*file) error {
+	s.mu.Lock()
+	for _, f := range old {
+		if level < len(s.options.Levels)-1 && !s.hasCoarser(level, f) {
+			s.lost++
+		}
+	}
+	files := slices.Clone(s.catalog.files)
+	files[level] = slices.DeleteFunc(slices.Clone(files[level]), func(f *file) bool { return slices.Contains(old, f) })
+	s.replace(files)
+	for _, f := range old {
+		s.discard(f.info.Path, func() error {
+			err := s.options.FS.Remove(f.info.Path)
+			if isMissing(err) {
+				err = nil
+			}
+			if err != nil {
+				return err
+			}
+			return errors.Join(f.Close(), s.options.FS.SyncDir(s.folder(level)))
+		})
+	}
+	s.mu.Unlock()
+	return nil
+}
