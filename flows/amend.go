@@ -23,11 +23,13 @@ func (t *Table) tag(n uint32, e *entry, tags []columns.Tag) {
 	if t.tags.knows(e.tags, tags) {
 		return
 	}
+	was := e.tags
 	if !t.opt.Events {
-		e.tags = t.tags.merge(e.tags, tags)
+		if e.tags = t.tags.merge(was, tags); e.tags != was {
+			t.owe(n, e)
+		}
 		return
 	}
-	was := e.tags
 	amend := e.told&(toldRow|amending) == toldRow
 	if amend {
 		t.tags.hold(was)
@@ -35,6 +37,7 @@ func (t *Table) tag(n uint32, e *entry, tags []columns.Tag) {
 	e.tags = t.tags.merge(was, tags)
 	if e.tags != was {
 		t.note(n, e, toldNot)
+		t.owe(n, e)
 	}
 	if !amend {
 		return

@@ -16,8 +16,10 @@ func (t *Table) Close(c *messages.CloseSlice) *messages.SlicePart {
 			t.catchUp(c.Seq)
 		}
 		t.noteSnapshots(c.Snapshots)
+		t.noteRestored(c.Snapshots)
 		t.closed = &messages.SlicePart{Seq: c.Seq, Shard: t.opt.Shard, Rows: t.takeRows()}
 		t.closed.Amendments = t.takeAmendments()
+		t.closed.Accounts, t.closed.AllAccounts = t.takeAccounts(c)
 		t.open = c.Seq + 1
 		t.setBack = max(0, t.setBack-int64(c.Span.End.Sub(c.Span.Start)))
 		t.closed.Losses = t.news.losses(t.opt.Shard, c.Span)
@@ -61,12 +63,13 @@ func (t *Table) takeRows() *messages.Rows {
 		e := t.arena.at(r.entry)
 		t.describe(e, &f)
 		if t.careful && !describable(&f) {
+			t.owe(r.entry, e)
 			t.foldRow(e)
 			t.news.reasons = append(t.news.reasons, badRow)
 			continue
 		}
 		b.row(&f, t.tags.get(e.tags), e.localIsA(), e.totals(r))
-		if t.opt.Events {
+		if t.opt.Events || t.opt.Accounts {
 			b.rows.Flow = append(b.rows.Flow, t.identity(e))
 		}
 	}
@@ -77,6 +80,7 @@ func (t *Table) takeRows() *messages.Rows {
 			e := t.arena.at(n)
 			e.row = 0
 			e.told |= toldRow
+			t.owe(n, e)
 		}
 	}
 	t.rows.reset()
@@ -143,6 +147,7 @@ func (t *Table) sweep() {
 			announced++
 		case e.is(flagLimbo):
 			if age > limboSlices {
+				t.leaveAccount(e, true)
 				t.remove(n)
 				t.stats.Forgotten++
 				continue
@@ -162,6 +167,8 @@ func (t *Table) sweep() {
 func (t *Table) vanish(n uint32, e *entry) {
 	e.flags |= flagLimbo
 	t.stats.Vanished++
+	t.news.gone += uint64(one(e.source == t.before))
+	t.owe(n, e)
 	if !e.is(flagEndTold) {
 		e.flags |= flagEndTold
 		t.rowOf(n, e).ended++
@@ -182,6 +189,7 @@ type news struct {
 	unseen, zeroed, shed  uint64
 	refused, refusedBytes uint64
 	restart               uint64
+	gone                  uint64 // flows that were restored and never seen again
 	reasons               []string
 }
 
@@ -199,6 +207,7 @@ func (w *news) losses(shard int, span messages.Span) []messages.Loss {
 	add(messages.LossZeroed, w.zeroed, "another program set counters back to zero; "+
 		"what flows moved just before that is missing")
 	add(messages.LossShed, w.shed, "updates under a NAT alias did not reach their flow")
+	add(messages.LossDown, w.gone, "flows ended while Weir did not run; what they moved last is missing")
 	if w.refused > 0 {
 		ls = append(ls, messages.Loss{
 			Source: source, Kind: messages.LossShed, Count: w.refused, Bytes: w.refusedBytes, Span: span,

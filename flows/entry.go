@@ -74,6 +74,8 @@ const (
 	amending
 	// stopKnown: active holds when it stopped.
 	stopKnown
+	// owing: its account is to leave with the next part.
+	owing
 )
 
 const directionShift = 12 // The upper bits of the flags hold the direction.

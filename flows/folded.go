@@ -97,8 +97,15 @@ func (t *Table) bookFolded(b *messages.Batch, u *messages.Update, src uint8) boo
 		up = 1
 	}
 	addTo(&t.other, &moved, up, started, ended)
+	changed := moved != ([2]messages.Counter{}) || started || ended || f.flags&flagLimbo != 0 || a.silent(u)
 	a.settle(u)
 	f.flags &^= flagLimbo
+	if f.source == t.before {
+		f.source = src
+	}
+	if t.opt.Accounts && (changed || t.books.all) {
+		t.foldedAccount(u, f)
+	}
 	f.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
 	return true
 }
@@ -182,7 +189,8 @@ const entryCost, rowCost = 104 + 13, 40
 func (t *Table) cost() int64 {
 	return int64(t.arena.used)*entryCost + int64(t.rows.used)*rowCost + t.tags.memory +
 		int64(len(t.aliases.keys)-len(t.aliases.free)+len(t.aliases.owner))*(aliasCost/2) +
-		int64(t.folded.used())*foldedCost + int64(len(t.queue.numbers))*4 + int64(len(t.amends))*16
+		int64(t.folded.used())*foldedCost + int64(len(t.queue.numbers))*4 + int64(len(t.amends))*16 +
+		int64(len(t.books.owing))*4 + int64(len(t.books.left))*accountCost
 }
 
 // Of the budget, foldedShare may go to folded flows before new ones are refused; buriedShare is kept for the
@@ -234,11 +242,15 @@ func (t *Table) coldest() uint32 {
 // fold takes a flow out of the table and keeps only its account.
 func (t *Table) fold(n uint32) {
 	e := t.arena.at(n)
+	taken := entryFlags(0)
+	if (t.books.all || e.row != 0 || e.told&owing != 0) && t.leaveAccount(e, false) && t.books.all {
+		taken = flagTakenDown
+	}
 	t.foldRow(e)
 	if !e.is(flagAnnounced) {
 		t.folded.put(foldedFlow{
 			hash: t.identity(e),
-			last: e.last, flags: e.flags, seen: e.seen, source: e.source,
+			last: e.last, flags: e.flags | taken, seen: e.seen, source: e.source,
 		})
 	}
 	t.unclaimed(e)
@@ -290,6 +302,7 @@ func (t *Table) sweepFolded() {
 			}
 		case t.vanished(f.source, f.seen):
 			f.flags |= flagLimbo
+			t.news.gone += uint64(one(f.source == t.before))
 			if f.flags&flagEndTold == 0 {
 				f.flags |= flagEndTold
 				t.other.Ended++

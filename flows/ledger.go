@@ -162,6 +162,8 @@ func (t *Table) book(n uint32, e *entry, u *messages.Update, stale bool) {
 		if e.told&stopKnown == 0 {
 			e.active = uint16(t.open) //nolint:gosec // Wraps on purpose.
 		}
+	} else if t.opt.Accounts && account.silent(u) {
+		t.owe(n, e)
 	}
 	account.settle(u)
 	if u.Status == messages.Ended {
@@ -239,7 +241,7 @@ func (t *Table) fromBefore(a *account, u *messages.Update) bool {
 	case a.is(flagBorn):
 		return false
 	default:
-		return u.Flags&messages.Baseline != 0 && !t.sources[a.source].baselined()
+		return u.Flags&messages.Baseline != 0 && !t.resumed && !t.sources[a.source].baselined()
 	}
 }
 

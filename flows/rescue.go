@@ -32,6 +32,7 @@ func (t *Table) putAside(closing uint32) {
 	}
 	e := t.arena.at(r.entry)
 	e.row = closing
+	t.owe(r.entry, e)
 	t.foldRow(e)
 	e.tags = 0
 	t.news.reasons = append(t.news.reasons, badRow)
@@ -50,6 +51,7 @@ func (t *Table) rebuild() {
 	t.index, t.arena, t.tags, t.hand = index{}, arena{}, newTagSets(old.tags.limit), 0
 	t.tags.refused = old.tags.refused
 	t.aliases.keys, t.aliases.free = nil, nil
+	t.books.owing = nil
 	t.rows = rowSlab{}
 	t.folded = folded{}
 	for _, f := range old.folded.flows {
@@ -109,6 +111,9 @@ func (t *Table) adopt(old *Table, was uint32, e *entry) uint32 {
 	c.told &^= toldQueued | amending
 	if int(e.source) >= len(t.sources) {
 		c.source = 0
+	}
+	if c.told&owing != 0 {
+		t.books.owing = append(t.books.owing, n)
 	}
 	hash := c.key.Hash(t.opt.Seed)
 	t.index.insert(hash, n)

@@ -75,5 +75,5 @@ func (t *Table) Stats() Stats {
 func (t *Table) bytes() int64 {
 	return t.arena.bytes() + t.index.bytes() + t.rows.bytes() + t.tags.memory +
 		int64(cap(t.aliases.keys))*40 + int64(len(t.aliases.owner))*32 + t.folded.bytes() +
-		t.queue.bytes() + int64(cap(t.amends))*16
+		t.queue.bytes() + int64(cap(t.amends))*16 + t.books.bytes()
 }

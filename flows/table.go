@@ -29,6 +29,15 @@ type Options struct {
 	Budget int64
 	// CountsSince is when counting began: what moved before it is not counted.
 	CountsSince time.Time
+	// FirstSeq is the number of the slice that is open now; 0: 1.
+	FirstSeq uint64
+	// Accounts: each part brings the accounts of flows that did something, or of all if that is asked for. Without it
+	// they cost nothing.
+	Accounts bool
+	// Restore are the accounts that an earlier process left of all flows, of which the table takes its own. Not nil,
+	// also if there are none, it says that counting goes on: a flow that the table does not know and
+	// whose start nobody tells has begun since then.
+	Restore []messages.Account
 	// Events: the table gathers news of its flows for computations, and amends what earlier slices say of
 	// them. Without it neither costs anything.
 	Events bool
@@ -63,7 +72,10 @@ type Table struct {
 
 	queue    newsQueue // of what computations are to be told
 	amends   []amendment
+	books    books
 	lastStop int64 // when the flow stopped whose end was told last; 0: unknown
+	before   uint8 // the number of the source restored, or nobody
+	resumed  bool  // counting goes on from where an earlier process ended
 	setBack  int64 // by how much the clock was set back, less what has passed since, in nanoseconds
 
 	news  news // losses to tell with the next part
@@ -92,7 +104,7 @@ const (
 	announcedSlices = 3
 )
 
-// NewTable makes an empty table.
+// NewTable makes a table, with what is restored in it.
 func NewTable(o Options) *Table {
 	if o.Home == nil {
 		o.Home = NewHome(nil, nil)
@@ -100,10 +112,13 @@ func NewTable(o Options) *Table {
 	if o.Send == nil {
 		o.Send = func(int, any) bool { return false }
 	}
-	return &Table{
-		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: 1,
+	t := &Table{
+		opt: o, home: o.Home, since: o.CountsSince.UnixNano(), open: max(o.FirstSeq, 1), before: nobody,
 		aliases: newAliases(), tags: newTagSets(o.Budget / tagShare),
 	}
+	t.opt.Restore = nil
+	t.restore(o.Restore)
+	return t
 }
 
 // ShardOf gives the shard that owns a hash. It uses bits that the index of a table does not rest on.
@@ -247,6 +262,10 @@ func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, e *entr
 			e.flags &^= flagLimbo
 			e.told &^= toldStart | toldEnd
 			t.note(n, e, 0)
+			t.owe(n, e)
+		}
+		if e.source == t.before {
+			e.source = src
 		}
 	}
 	if e.is(flagAnnounced) {

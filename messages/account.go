@@ -16,6 +16,9 @@ type Account struct {
 	LocalIsA bool
 	// Ended: the end is booked; the account is needed for a few slices more only.
 	Ended bool
+	// Vanished: the end is booked, since the flow is missing from snapshots, but it may come back. Who does not
+	// keep this may book an end twice, and no byte.
+	Vanished bool
 	// Tags are what the flow carries. They never change.
 	Tags []columns.Tag
 }
