@@ -36,12 +36,24 @@ func (s *Store) JournalReport() journal.Report {
 	return s.journalReport
 }
 
-// Restore is what a daemon goes on from; ok is false if the journal could not be opened.
+// Restore is what a daemon goes on from; ok is false if the journal could not be opened. Slices that are in files only are
+// known too, so that no number is given twice.
 func (s *Store) Restore() (r journal.Restore, ok bool) {
-	if j := s.journal(); j != nil {
-		return j.Restore(), true
+	j := s.journal()
+	if j == nil {
+		return r, false
 	}
-	return r, false
+	r = j.Restore()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, files := range s.catalog.files {
+		for _, f := range files {
+			if f.info.Slices > 0 && (!r.Found || f.info.Last > r.Seq) {
+				r.Found, r.Seq, r.Span = true, f.info.Last, f.info.Span
+			}
+		}
+	}
+	return r, true
 }
 
 // NeedsAccounts says that the next slice should bring the accounts of all live flows.

@@ -20,13 +20,7 @@ func (s *Store) Views() (views []store.View, done func()) {
 	c := s.catalog
 	s.readers[c.generation]++
 	v := viewer{store: s, log: s.log, catalog: c, segments: s.segments()}
-	return v.views(), sync.OnceFunc(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.readers[c.generation]--; s.readers[c.generation] == 0 {
-			delete(s.readers, c.generation)
-		}
-	})
+	return v.views(), sync.OnceFunc(func() { s.release(c.generation) })
 }
 
 // viewer makes views of a catalog.

@@ -1,0 +1,169 @@
+package tiers
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"weir/internal/disk/disktest"
+	"weir/messages"
+	"weir/store"
+	"weir/store/storetest"
+)
+
+var errDead = errors.New("the process is dead")
+
+// thin is a ladder whose finer tiers keep little, so that there is something to remove all the time.
+func thin() []Level {
+	levels := short()
+	levels[0].Retention = duration(4 * time.Minute)
+	levels[1].Retention = duration(8 * time.Minute)
+	levels[2].Retention = duration(20 * time.Minute)
+	return levels
+}
+
+// history is what one run after the other makes of slices.
+type history struct {
+	t      *testing.T
+	r      *rand.Rand
+	fs     *disktest.FS
+	maker  *storetest.Maker
+	slices []*messages.Slice
+	at     time.Time
+	cuts   int
+	// power says that the power fails; else the process is killed.
+	power bool
+}
+
+// run opens the store, appends and works until the file system dies, and gives the number of slices that were acknowledged.
+func (h *history) run(operations int) (acknowledged int) {
+	s, err := New(testOptions(h.fs, thin()))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer s.Close() //nolint:errcheck // It is dead.
+	h.die(operations)
+	if s.Open() != nil {
+		return 0
+	}
+	for range 40 {
+		sl := h.maker.Slice(4)
+		sl.Seq = uint64(len(h.slices))
+		if h.r.IntN(30) == 0 {
+			h.at = h.at.Add(time.Duration(h.r.IntN(20)-10) * storetest.Resolution)
+		}
+		sl.Span = messages.Span{Start: h.at, End: h.at.Add(storetest.Resolution)}
+		h.at = sl.Span.End
+		h.slices = append(h.slices, sl)
+		if err := s.Append(sl); err != nil {
+			h.t.Fatal(err)
+		}
+		if s.State().Waiting == 0 {
+			acknowledged = len(h.slices)
+		}
+		for range h.r.IntN(6) {
+			if _, err := s.Step(h.t.Context()); err != nil {
+				break
+			}
+		}
+	}
+	return acknowledged
+}
+
+// die lets all operations fail after some; of the first write that fails a part is there.
+func (h *history) die(operations int) {
+	left := operations
+	h.fs.Fail(func(disktest.Op, string) error {
+		if left--; left < 0 {
+			return errDead
+		}
+		return nil
+	}, func(n int) int { return h.r.IntN(n + 1) })
+}
+
+// reopen gives what is found afterwards.
+func (h *history) reopen() {
+	if h.power {
+		h.fs = h.fs.Crash(h.r)
+	} else {
+		h.fs = h.fs.Restart()
+	}
+	h.cuts++
+}
+
+// check looks whether all is there once, as far as the journal says that there is anything.
+func (h *history) check(acknowledged int) {
+	h.t.Helper()
+	s := openStore(h.t, testOptions(h.fs, thin()))
+	defer s.Close() //nolint:errcheck // Closed again at the end of the test.
+	restored, _ := s.Restore()
+	found := 0
+	if restored.Found {
+		found = int(restored.Seq) + 1
+	}
+	if found < acknowledged || found > len(h.slices) {
+		h.t.Fatalf("cut %d: %d slices of %d, of which %d were acknowledged", h.cuts, found, len(h.slices), acknowledged)
+	}
+	h.slices = h.slices[:found]
+	if found == 0 {
+		return
+	}
+	h.at = h.slices[found-1].Span.End
+	model := &storetest.Model{Resolution: storetest.Resolution}
+	for _, sl := range h.slices {
+		if err := model.Append(sl); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	const step = 2 * time.Minute
+	r := &store.Request{Span: model.Coverage().Span, Step: step}
+	r.Span = messages.Span{Start: r.Span.Start.Truncate(step), End: r.Span.End.Add(step).Truncate(step)}
+	r.Origin = r.Span.Start
+	for stage := range 2 {
+		want := store.NewPartial(r)
+		if err := model.Query(h.t.Context(), r, want); err != nil {
+			h.t.Fatal(err)
+		}
+		got, _, err := ask(h.t.Context(), []store.Tier{s}, r)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if d := diff(want, got); d != "" {
+			h.t.Fatalf("cut %d, stage %d, %d slices: %s", h.cuts, stage, found, d)
+		}
+		if err := s.Work(h.t.Context()); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	v, err := s.Verify(h.t.Context(), nil)
+	if err != nil || len(v.Faults) > 0 {
+		h.t.Fatalf("cut %d: %v %q", h.cuts, err, v.Faults)
+	}
+	if st := s.State(); st.Lost > 0 || st.Cause != "" || st.Work != "" {
+		h.t.Fatalf("cut %d: %+v", h.cuts, st)
+	}
+}
+
+// TestCrashes kills the process and cuts the power at random moments, again and again in one history.
+func TestCrashes(t *testing.T) {
+	for _, power := range []bool{false, true} {
+		cuts := 0
+		for seed := range uint64(6) {
+			h := &history{
+				t: t, r: rand.New(rand.NewPCG(seed, 7)), fs: disktest.New(), maker: storetest.NewMaker(seed),
+				at: storetest.Begin(), power: power,
+			}
+			for range 30 {
+				acknowledged := max(len(h.slices), 0)
+				if n := h.run(h.r.IntN(700)); n > 0 {
+					acknowledged = n
+				}
+				h.reopen()
+				h.check(acknowledged)
+			}
+			cuts += h.cuts
+		}
+		t.Logf("power %v: %d cuts", power, cuts)
+	}
+}
