@@ -100,9 +100,11 @@ func (t *Table) takeAccounts(c *messages.CloseSlice) (list []messages.Account, c
 	if !t.opt.Accounts {
 		return nil, false
 	}
+	if c.Accounts || t.books.all {
+		complete = t.folded.allTakenDown() && c.Accounts
+	}
 	if c.Accounts {
 		list = t.allAccounts()
-		complete = t.folded.allTakenDown()
 	} else {
 		list = t.owedAccounts()
 	}
