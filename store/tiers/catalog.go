@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/messages"
@@ -23,6 +24,13 @@ type file struct {
 	// keep is what it has left out, sources are the names of what was rolled up into it.
 	keep    keep
 	sources []string
+	closed  sync.Once
+}
+
+// Close gives it back; more than once is no harm.
+func (f *file) Close() (err error) {
+	f.closed.Do(func() { err = f.File.Close() })
+	return err
 }
 
 // fileSuffix ends the names of bucket files.

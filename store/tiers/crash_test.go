@@ -3,8 +3,11 @@ package tiers
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"weir/internal/disk/disktest"
 	"weir/messages"
@@ -32,6 +35,8 @@ type history struct {
 	slices []*messages.Slice
 	at     time.Time
 	cuts   int
+	// verified and skipped are what verifying has compared, and what it could not.
+	verified, skipped uint64
 	// power says that the power fails; else the process is killed.
 	power bool
 }
@@ -116,6 +121,15 @@ func (h *history) check(acknowledged int) {
 			h.t.Fatal(err)
 		}
 	}
+	h.compare(s, model)
+	if st := s.State(); st.Lost > 0 || st.Cause != "" || st.Work != "" {
+		h.t.Fatalf("cut %d: %+v", h.cuts, st)
+	}
+}
+
+// compare compares the sums of each slice of the coarsest tier with those of the model, before and after all work is done.
+func (h *history) compare(s *Store, model *storetest.Model) {
+	h.t.Helper()
 	const step = 2 * time.Minute
 	r := &store.Request{Span: model.Coverage().Span, Step: step}
 	r.Span = messages.Span{Start: r.Span.Start.Truncate(step), End: r.Span.End.Add(step).Truncate(step)}
@@ -130,7 +144,7 @@ func (h *history) check(acknowledged int) {
 			h.t.Fatal(err)
 		}
 		if d := diff(want, got); d != "" {
-			h.t.Fatalf("cut %d, stage %d, %d slices: %s", h.cuts, stage, found, d)
+			h.t.Fatalf("cut %d, stage %d, %d slices: %s", h.cuts, stage, len(h.slices), d)
 		}
 		if err := s.Work(h.t.Context()); err != nil {
 			h.t.Fatal(err)
@@ -140,9 +154,8 @@ func (h *history) check(acknowledged int) {
 	if err != nil || len(v.Faults) > 0 {
 		h.t.Fatalf("cut %d: %v %q", h.cuts, err, v.Faults)
 	}
-	if st := s.State(); st.Lost > 0 || st.Cause != "" || st.Work != "" {
-		h.t.Fatalf("cut %d: %+v", h.cuts, st)
-	}
+	h.verified += v.Compared
+	h.skipped += v.Skipped
 }
 
 // TestCrashes kills the process and cuts the power at random moments, again and again in one history.
@@ -163,7 +176,89 @@ func TestCrashes(t *testing.T) {
 				h.check(acknowledged)
 			}
 			cuts += h.cuts
+			if h.verified == 0 || h.skipped == 0 {
+				t.Errorf("seed %d: %d slices of coarser tiers were compared, and of %d the finer ones were removed", seed,
+					h.verified, h.skipped)
+			}
 		}
 		t.Logf("power %v: %d cuts", power, cuts)
 	}
+}
+
+// TestFaults lets operations fail now and then while the process lives on: in the end all is there once.
+func TestFaults(t *testing.T) {
+	for seed := range uint64(20) {
+		h := &history{
+			t: t, r: rand.New(rand.NewPCG(seed, 8)), fs: disktest.New(), maker: storetest.NewMaker(seed),
+			at: storetest.Begin(),
+		}
+		s := openStore(t, testOptions(h.fs, thin()))
+		model := &storetest.Model{Resolution: storetest.Resolution}
+		errs := []error{unix.ENOSPC, unix.EIO, unix.EROFS, unix.EACCES}
+		failed := 0
+		for round := range 150 {
+			bad := round%20 < 8
+			h.fs.Fail(func(op disktest.Op, _ string) error {
+				if bad && op != disktest.OpRead && op != disktest.OpOpen && h.r.IntN(4) == 0 {
+					failed++
+					return errs[h.r.IntN(len(errs))]
+				}
+				return nil
+			}, func(n int) int { return h.r.IntN(n + 1) })
+			sl := h.maker.Slice(4)
+			sl.Seq, sl.Span = uint64(round), messages.Span{Start: h.at, End: h.at.Add(storetest.Resolution)}
+			h.at = sl.Span.End
+			for _, tier := range []store.Tier{model, s} {
+				if err := tier.Append(sl); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := s.Step(t.Context()); err != nil && !isIO(err) {
+				t.Fatal(err)
+			}
+		}
+		h.fs.Fail(nil, nil)
+		if err := s.Work(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st := s.State(); st.Waiting > 0 || st.Cause != "" || st.Work != "" || st.Stored != 149 || failed == 0 {
+			t.Fatalf("seed %d: after %d faults: %+v", seed, failed, st)
+		}
+		h.compare(s, model)
+	}
+}
+
+// TestDiskFull fills the disk: memory goes on, the state says what to do, and when there is room all is written.
+func TestDiskFull(t *testing.T) {
+	fs := disktest.New()
+	s := openStore(t, testOptions(fs, short()))
+	m, model := storetest.NewMaker(1), &storetest.Model{Resolution: storetest.Resolution}
+	fs.SetLimit(20_000)
+	full := false
+	for range 100 {
+		sl := m.Slice(20)
+		for _, tier := range []store.Tier{model, s} {
+			if err := tier.Append(sl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, _ = s.Step(t.Context()) // It fails, or not.
+		st := s.State()
+		full = full || st.Waiting > 0
+		if (st.Waiting > 0) != strings.HasPrefix(st.Cause, "The disk is full") || (st.Cure != "") != (st.Cause != "") {
+			t.Fatalf("%+v", st)
+		}
+	}
+	if !full {
+		t.Fatal("the disk never was full")
+	}
+	fs.SetLimit(1 << 30)
+	if err := s.Work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.State(); st.Cause != "" || st.Work != "" || st.Waiting > 0 {
+		t.Fatalf("%+v", st)
+	}
+	h := &history{t: t}
+	h.compare(s, model)
 }
