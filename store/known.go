@@ -17,7 +17,7 @@ func QueryKnown(
 	if t.knowsAll(Needs(r)) {
 		return query(ctx, r, into)
 	}
-	sure := surely(r.Filter, knows)
+	sure := Surely(r.Filter, knows)
 	for _, c := range r.By {
 		if known := knows(c); known != nil {
 			sure = both(sure, known)
@@ -61,8 +61,8 @@ func both(a, b Filter) Filter {
 	return And{a, b}
 }
 
-// surely is a filter that lets pass what certainly passes another one.
-func surely(f Filter, knows func(*columns.Column) Filter) Filter { return weigh(f, knows, true) }
+// Surely is a filter that lets pass what certainly passes another one, where not all cells are known; see [TierInfo].
+func Surely(f Filter, knows func(*columns.Column) Filter) Filter { return weigh(f, knows, true) }
 
 // perhaps is a filter that lets pass what may pass another one.
 func perhaps(f Filter, knows func(*columns.Column) Filter) Filter { return weigh(f, knows, false) }

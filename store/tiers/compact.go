@@ -285,12 +285,17 @@ type making struct {
 	first, last uint64
 	sources     []string
 	keep        keep
+	// name is that of the file that it takes the place of, or empty.
+	name string
 }
 
 // makeFile writes a file and opens it.
 func (s *Store) makeFile(ctx context.Context, m *making, feed func(w *bucket.Writer) error) (*file, error) {
 	l := &s.options.Levels[m.level]
-	path := filepath.Join(s.folder(m.level), fileName(m.bucket.Start, m.first, m.last))
+	if m.name == "" {
+		m.name = fileName(m.bucket.Start, m.first, m.last)
+	}
+	path := filepath.Join(s.folder(m.level), m.name)
 	o := bucket.Options{
 		Tier: l.Name, Resolution: l.Slice.Duration, Bucket: m.bucket,
 		Sources: append(m.keep.texts(), m.sources...), Program: s.options.Program,

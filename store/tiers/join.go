@@ -129,3 +129,5 @@ func (l *journalLog) drop(id uint64) error { return l.Drop(id) }
 func (l *journalLog) written() uint64 { return l.State().Written }
 
 func (l *journalLog) close() error { return l.Close() }
+
+func (l *journalLog) rotate() error { return l.Rotate() }

@@ -38,6 +38,8 @@ type log interface {
 	drop(id uint64) error
 	// written counts the bytes that were written so far.
 	written() uint64
+	// rotate closes the segment that is being written.
+	rotate() error
 	close() error
 }
 

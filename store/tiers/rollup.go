@@ -88,28 +88,31 @@ func (s *Store) rollUp(ctx context.Context, level int, span messages.Span, sourc
 			return nil
 		}
 	}
-	r := s.newRoll(&s.options.Levels[level])
-	f, err := s.makeFile(ctx, &m, func(w *bucket.Writer) error {
-		for len(sources) > 0 {
-			b := sources[0].info.Bucket
-			n := 1
-			for n < len(sources) && sources[n].info.Bucket.Start.Before(b.End) {
-				if e := sources[n].info.Bucket.End; e.After(b.End) {
-					b.End = e
-				}
-				n++
-			}
-			if err := rollTogether(ctx, r, sources[:n], outer(b, r.slice), w); err != nil {
-				return err
-			}
-			sources = sources[n:]
-		}
-		return nil
-	})
+	f, err := s.makeFile(ctx, &m, func(w *bucket.Writer) error { return s.rollFiles(ctx, level, sources, w) })
 	if err != nil {
 		return err
 	}
 	s.show(level, f)
+	return nil
+}
+
+// rollFiles rolls files up into a level, in order of time.
+func (s *Store) rollFiles(ctx context.Context, level int, sources []*file, w *bucket.Writer) error {
+	r := s.newRoll(&s.options.Levels[level])
+	for len(sources) > 0 {
+		b := sources[0].info.Bucket
+		n := 1
+		for n < len(sources) && sources[n].info.Bucket.Start.Before(b.End) {
+			if e := sources[n].info.Bucket.End; e.After(b.End) {
+				b.End = e
+			}
+			n++
+		}
+		if err := rollTogether(ctx, r, sources[:n], outer(b, r.slice), w); err != nil {
+			return err
+		}
+		sources = sources[n:]
+	}
 	return nil
 }
 
