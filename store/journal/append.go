@@ -57,6 +57,7 @@ func (j *Journal) append(s *messages.Slice) error {
 		return ErrOld
 	}
 	h := headOf(s)
+	h.session = j.session.id
 	if err := j.ready(h.start); err != nil {
 		return err
 	}
@@ -125,9 +126,8 @@ func (j *Journal) ready(start int64) error {
 func floor(v, unit int64) int64 {
 	if r := v % unit; r < 0 {
 		return v - r - unit
-	} else {
-		return v - r
 	}
+	return v - v%unit
 }
 
 // write puts bytes at the end of the segment and, by policy, on the medium.

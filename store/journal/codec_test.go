@@ -17,9 +17,13 @@ import (
 // busyHour makes busy slices of a household, like those of an evening.
 func busyHour(t testing.TB, rows int, span time.Duration) []*messages.Slice {
 	t.Helper()
-	m, err := history.New(history.Options{
+	o := history.Options{
 		Seed: 3, Rows: rows, Span: span, Start: time.Date(2026, time.June, 1, 20, 0, 0, 0, time.UTC),
-	})
+	}
+	if rows < 1000 {
+		o.Names, o.Addresses, o.Apps, o.Devices = 20, 100, 20, 5
+	}
+	m, err := history.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +78,9 @@ func book(all []*messages.Slice) {
 }
 
 func newAccount(k [5]columns.Value, r *rand.Rand, at time.Time) *messages.Account {
-	end := func(addr, port columns.Value) (e messages.End) {
+	end := func(addr, number columns.Value) (e messages.End) {
 		k := keyColumns{ip: [2]int{0, 0}, port: [2]int{1, 1}}
-		cell := func(i int) []byte { return []byte([]columns.Value{addr, port}[i]) }
+		cell := func(i int) []byte { return []byte([]columns.Value{addr, number}[i]) }
 		e.Addr, _, _ = k.addresses(cell, true)
 		e.Port, _, _ = k.ports(cell, true)
 		return e

@@ -24,6 +24,7 @@ const (
 // head is the beginning of a slice's payload.
 type head struct {
 	flags      byte
+	session    salt // where an epoch begins
 	seq        uint64
 	start, end int64
 	rows       int
@@ -37,7 +38,7 @@ const earliest, latest = math.MinInt64 / 2, math.MaxInt64 / 2
 func appendHead(dst []byte, h *head, s salt) []byte {
 	dst = append(dst, byte(kindSlice), h.flags)
 	if h.flags&sliceEpoch != 0 {
-		dst = append(dst, s[:]...)
+		dst = append(append(dst, s[:]...), h.session[:]...)
 	}
 	dst = binary.AppendUvarint(dst, h.seq)
 	dst = appendS(dst, h.start)
@@ -58,8 +59,11 @@ func cutHead(w *wire, s salt) (h head) {
 		w.fail()
 	}
 	h.flags = w.byte()
-	if h.flags&sliceEpoch != 0 && string(w.bytes(uint64(len(s)))) != string(s[:]) {
-		w.fail()
+	if h.flags&sliceEpoch != 0 {
+		if string(w.bytes(uint64(len(s)))) != string(s[:]) {
+			w.fail()
+		}
+		copy(h.session[:], w.bytes(uint64(len(s))))
 	}
 	h.seq = w.u()
 	h.start = w.s()

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -102,8 +104,13 @@ type loader struct {
 	// session is the one whose slices come, sessions all, in order.
 	session  session
 	sessions []session
+	// now and boot are where the replay is.
+	now  salt
+	boot string
 	// seen is the highest number of any slice.
 	seen uint64
+	// hurt: something could not be read since the last slice.
+	hurt bool
 	// tail is what the end of the last segment lost.
 	tail []messages.Loss
 }
@@ -127,12 +134,29 @@ func (l *loader) list() error {
 			l.report.Foreign = append(l.report.Foreign, e.Name())
 		}
 	}
-	slices.SortStableFunc(j.segments, func(a, b *segment) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
+	slices.SortFunc(j.segments, func(a, b *segment) int {
+		return cmp.Or(cmp.Compare(a.id, b.id), bytes.Compare(a.salt[:], b.salt[:]))
 	})
+	return l.unite()
+}
+
+// unite ends the renaming of a segment that has both its names: it was to be parked.
+func (l *loader) unite() error {
+	j := l.j
+	for i := 0; i+1 < len(j.segments); i++ {
+		a, b := j.segments[i], j.segments[i+1]
+		if a.id != b.id || a.salt != b.salt {
+			continue
+		}
+		if a.parked {
+			a, b = b, a
+		}
+		if err := j.fs.Remove(a.path()); err != nil {
+			return err
+		}
+		j.segments[i] = b
+		j.segments = slices.Delete(j.segments, i+1, i+2)
+	}
 	return nil
 }
 
@@ -182,7 +206,8 @@ type scan struct {
 	ours bool
 	// readable: the epoch's definitions are known.
 	readable, ended bool
-	begin           int64 // of the segment's stretch of time
+	// writer is the session that wrote the epoch.
+	writer salt
 }
 
 func (sc *scan) run() error {
@@ -258,7 +283,7 @@ func (l *loader) meet(s session) {
 func (sc *scan) slice(off int64, size int, h *head) {
 	sc.seen = max(sc.seen, h.seq)
 	if h.flags&sliceEpoch != 0 {
-		sc.readable = true
+		sc.readable, sc.writer = true, h.session
 	}
 	if !sc.readable {
 		return
@@ -267,16 +292,17 @@ func (sc *scan) slice(off int64, size int, h *head) {
 	j.order++
 	f := frame{
 		off: off, size: size, seq: h.seq, start: h.start, end: h.end, rows: h.rows, folded: h.other.Rows,
-		flags: h.flags, order: j.order, session: sc.session.id,
+		flags: h.flags, order: j.order, session: sc.writer,
 	}
 	switch {
 	case j.any && h.seq <= j.last:
 		f.hidden = true
 		sc.report.Twice++
 	default:
-		if j.any && h.seq > j.last+1 {
-			f.losses = append(f.losses, sc.missing(h))
+		if l := sc.missing(h.seq, h.start); j.any && l.Count > 0 || !j.any && sc.hurt {
+			f.losses = append(f.losses, l)
 		}
+		sc.hurt = false
 		f.losses = append(f.losses, sc.tail...)
 		sc.tail = nil
 		j.any, j.last = true, h.seq
@@ -284,16 +310,20 @@ func (sc *scan) slice(off int64, size int, h *head) {
 	sc.s.frames = append(sc.s.frames, f)
 }
 
-// missing is the loss of the slices before one.
-func (sc *scan) missing(h *head) messages.Loss {
-	l := messages.Loss{
-		Source: "journal", Kind: messages.LossDamaged, Count: h.seq - sc.j.last - 1,
+// missing is the loss of the slices before one. How many there were before the first one nobody knows.
+func (l *loader) missing(seq uint64, start int64) messages.Loss {
+	loss := messages.Loss{
+		Source: "journal", Kind: messages.LossDamaged,
 		Detail: "Slices that were not kept, or cannot be read any more.",
 	}
-	if from := sc.lastSpan().End; from.Before(time.Unix(0, h.start)) {
-		l.Span = messages.Span{Start: from, End: time.Unix(0, h.start)}
+	if !l.j.any {
+		return loss
 	}
-	return l
+	loss.Count = seq - l.j.last - 1
+	if from := l.lastSpan().End; from.Before(time.Unix(0, start)) {
+		loss.Span = messages.Span{Start: from, End: time.Unix(0, start)}
+	}
+	return loss
 }
 
 // lastSpan is that of the last slice so far.
@@ -310,7 +340,7 @@ func (l *loader) lastSpan() messages.Span {
 
 // damaged reports a stretch and puts a copy aside.
 func (sc *scan) damaged(from, to int64) error {
-	sc.s.damaged = true
+	sc.s.damaged, sc.hurt = true, true
 	d, err := sc.keep(from, to)
 	sc.report.Damaged = append(sc.report.Damaged, d)
 	return err
@@ -411,69 +441,72 @@ func (l *loader) replay() error {
 			}
 		}
 	}
-	now := salt{}
 	for _, s := range j.segments {
-		if err := l.replaySegment(s, &now); err != nil {
+		if err := l.replaySegment(s); err != nil {
 			return err
 		}
 	}
-	if n := len(l.sessions); n > 0 && l.sessions[n-1].id != now {
-		l.enter(l.sessions[n-1].id, &now) // Nothing was written in it yet.
+	if n := len(l.sessions); n > 0 {
+		l.enter(l.sessions[n-1].id) // Nothing may have been written in it yet.
 	}
 	return nil
 }
 
 // enter goes on to another session; one of another boot makes all accounts worthless.
-func (l *loader) enter(id salt, now *salt) {
-	boot := func(id salt) string {
-		for _, s := range l.sessions {
-			if s.id == id {
-				return s.boot
-			}
-		}
-		return ""
+//
+// If the frame of a session cannot be read its boot is taken for the one before: accounts of another boot are of
+// connections that nobody will meet again, but without accounts their bytes would count twice.
+func (l *loader) enter(id salt) {
+	if l.now == id {
+		return
 	}
-	if boot(*now) != boot(id) {
+	l.now = id
+	l.ledger.forgetSession()
+	at := slices.IndexFunc(l.sessions, func(s session) bool { return s.id == id })
+	if at >= 0 && l.sessions[at].boot != l.boot {
+		l.boot = l.sessions[at].boot
 		l.ledger.clear()
 	}
-	l.ledger.forgetSession()
-	*now = id
 }
 
-func (l *loader) replaySegment(s *segment, now *salt) error {
-	var file disk.File
+func (l *loader) replaySegment(s *segment) error {
+	if len(s.frames) == 0 {
+		return nil
+	}
+	f, err := l.j.fs.Open(s.path())
+	if err != nil {
+		return err
+	}
+	defer f.Close()
 	d := newDecoder(s.salt)
 	d.accounts = l.ledger
 	for from := 0; from < len(s.frames); {
 		to := epochEnd(s.frames, from)
 		epoch := s.frames[from:to]
 		from = to
-		if epoch[0].session != *now {
-			l.enter(epoch[0].session, now)
-		}
+		l.enter(epoch[0].session)
 		if !l.wanted(epoch) {
 			continue
 		}
-		if file == nil {
-			f, err := l.j.fs.Open(s.path())
-			if err != nil {
-				return err
-			}
-			defer f.Close() //nolint:gocritic,revive // Once: the next time file is set.
-			file = f
-		}
-		order := uint64(0)
-		l.ledger.amended = func(number uint64, c *columns.Column, v columns.Value) {
-			l.j.amendments.add(flowOf{session: *now, number: number}, order, c, v)
-		}
-		d.reset()
-		e := epochReader{f: file, d: d, frames: epoch, begin: func(f *frame) { order = f.order }}
-		err := e.read(func(*frame, *head) {}, func(*frame) bool { return false }, nil)
-		if err != nil && !errors.Is(err, errDamaged) {
+		if err := l.replayEpoch(f, d, epoch); err != nil {
 			return err
 		}
-		l.ledger.flush(d)
 	}
+	return nil
+}
+
+func (l *loader) replayEpoch(f disk.File, d *decoder, epoch []frame) error {
+	order := uint64(0)
+	l.ledger.amended = func(number uint64, c *columns.Column, v columns.Value) {
+		l.j.amendments.add(flowOf{session: l.now, number: number}, order, c, v)
+	}
+	d.reset()
+	e := epochReader{f: f, d: d, frames: epoch, begin: func(f *frame) { order = f.order }}
+	err := e.read(func(*frame, *head) {}, func(*frame) bool { return false }, nil)
+	if err != nil && !errors.Is(err, errDamaged) {
+		return err
+	}
+	l.ledger.flush(d)
 	return nil
 }
 
@@ -511,6 +544,9 @@ func (l *loader) begin() error {
 	}
 	j.session.boot, j.session.began = j.options.Boot, r.Began.UnixNano()
 	j.losses = l.tail
+	if loss := l.missing(l.seen+1, j.options.Now.UnixNano()); j.any && loss.Count > 0 || !j.any && l.hurt {
+		j.losses = append(slices.Clip(j.losses), loss) // When it is opened again the numbers tell.
+	}
 	j.session.losses = l.tornOnly()
 	for _, s := range j.segments {
 		if s.parked {

@@ -156,3 +156,9 @@ func (m *Maker) Request() *store.Request {
 func Everything() *store.Request {
 	return &store.Request{Span: messages.Span{Start: time.Unix(-1<<33, 0), End: time.Unix(1<<33, 0)}}
 }
+
+// Rewind makes the next slice the one after a number, at the time that belongs to it.
+func (m *Maker) Rewind(seq uint64) {
+	m.seq = seq
+	m.start = Begin().Add(time.Duration(seq) * Resolution) //nolint:gosec // Tests make few slices.
+}
