@@ -122,6 +122,9 @@ func (t *Table) unfold(u *messages.Update, at uint32, e *entry) {
 	}
 	const ledger = flagCounted | flagEnded | flagLimbo | flagBorn | flagStartTold | flagEndTold
 	f := t.folded.flows[n-1]
+	if e.onlyTags() {
+		t.waits--
+	}
 	e.start, e.id, e.last, e.seen, e.source = u.Start, u.ID, f.last, f.seen, f.source
 	e.flags = e.flags&^flagAnnounced | f.flags&ledger
 	t.folded.remove(n)
@@ -194,8 +197,19 @@ func (t *Table) cost() int64 {
 }
 
 // Of the budget, foldedShare may go to folded flows before new ones are refused; buriedShare is kept for the
-// tombstones of those.
-const foldedShare, buriedShare = 3, 8
+// tombstones of those. waitingShare is what flows may take that only tags have announced.
+const foldedShare, buriedShare, waitingShare = 3, 8, 8
+
+// roomToWait says whether tags of a flow that nobody has told of may wait in an entry. No flow is folded for that:
+// who sends names must not displace what counts.
+func (t *Table) roomToWait() bool {
+	if t.opt.Budget <= 0 {
+		return true
+	}
+	const each = entryCost + rowCost
+	limit := t.opt.Budget - t.opt.Budget/buriedShare
+	return int64(t.waits+1)*each <= t.opt.Budget/waitingShare && t.cost()+each <= limit
+}
 
 // makeRoom folds cold flows until one more fits into the budget. False means that it cannot.
 func (t *Table) makeRoom() bool {
@@ -215,7 +229,8 @@ func (t *Table) makeRoom() bool {
 	return true
 }
 
-// coldest looks at some flows in turn and gives the one that was still for longest; an ended one first.
+// coldest looks at some flows in turn and gives the one that was still for longest; an ended one first, and before all
+// what only tags have announced.
 func (t *Table) coldest() uint32 {
 	const looks = 32
 	var best uint32
@@ -227,6 +242,9 @@ func (t *Table) coldest() uint32 {
 		e := t.arena.at(t.hand)
 		if !e.is(flagUsed) {
 			continue
+		}
+		if e.onlyTags() {
+			return t.hand
 		}
 		age := since(uint16(t.open), e.moved()) * 2 //nolint:gosec // Wraps on purpose.
 		if e.is(flagEnded) {

@@ -145,7 +145,7 @@ var textEnd = columns.RegisterEndpoint(textSpec("flows_test.end", true))
 
 // fault says what does not hold together in a table, or nothing.
 func (t *Table) fault() string {
-	refs, queued, waiting, amends := map[uint32]uint32{}, map[uint32]int{}, 0, 0
+	refs, queued, waiting, amends, waits := map[uint32]uint32{}, map[uint32]int{}, 0, 0, 0
 	for _, n := range t.queue.numbers {
 		queued[n]++
 	}
@@ -161,6 +161,12 @@ func (t *Table) fault() string {
 		if e.told&amending != 0 {
 			amends++
 		}
+		if e.is(flagUsed) && e.onlyTags() {
+			waits++
+		}
+	}
+	if waits != t.waits {
+		return fmt.Sprintf("%d flows wait that only tags announced, not %d", waits, t.waits)
 	}
 	for _, a := range t.amends {
 		refs[a.was]++

@@ -52,7 +52,7 @@ func (t *Table) rebuild() {
 	t.tags.refused = old.tags.refused
 	t.aliases.keys, t.aliases.free = nil, nil
 	t.books.owing = nil
-	t.rows = rowSlab{}
+	t.rows, t.waits = rowSlab{}, 0
 	t.folded = folded{}
 	for _, f := range old.folded.flows {
 		if f.hash != 0 {
@@ -111,6 +111,9 @@ func (t *Table) adopt(old *Table, was uint32, e *entry) uint32 {
 	c.told &^= toldQueued | amending
 	if int(e.source) >= len(t.sources) {
 		c.source = 0
+	}
+	if c.onlyTags() {
+		t.waits++
 	}
 	if c.told&owing != 0 {
 		t.books.owing = append(t.books.owing, n)

@@ -70,6 +70,7 @@ type Table struct {
 	// closed is the part whose rows were taken and that was not handed over yet, or nil.
 	closed *messages.SlicePart
 
+	waits    int       // entries that nothing but tags has announced
 	queue    newsQueue // of what computations are to be told
 	amends   []amendment
 	books    books
@@ -256,6 +257,7 @@ func (t *Table) admit(b *messages.Batch, u *messages.Update, src uint8) uint32 {
 
 // confirm takes over what an update tells of an entry that is there.
 func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, e *entry, src uint8) {
+	waited := e.onlyTags()
 	if !e.is(flagEnded) {
 		e.seen = uint16(t.open) //nolint:gosec // Wraps on purpose.
 		if e.is(flagLimbo) {
@@ -281,6 +283,9 @@ func (t *Table) confirm(b *messages.Batch, u *messages.Update, n uint32, e *entr
 			e.flags &^= flagAnnounced
 			t.note(n, e, 0)
 		}
+	}
+	if waited && !e.onlyTags() {
+		t.waits--
 	}
 	if u.Alias != 0 && e.alias == 0 || u.Flags&messages.Oriented != 0 && !e.is(flagOriented) {
 		t.learnEnds(b, u, n, e)
@@ -336,6 +341,9 @@ func (t *Table) ends(e *entry) (initiator, responder messages.End) {
 func (t *Table) remove(n uint32) {
 	e := t.arena.at(n)
 	t.leave(e)
+	if e.onlyTags() {
+		t.waits--
+	}
 	hash := e.key.Hash(t.opt.Seed)
 	t.index.remove(hash, n)
 	t.tags.release(e.tags)

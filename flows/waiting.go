@@ -149,10 +149,15 @@ func (t *Table) claimant(hash uint64, w waited, mine func(*entry) bool) uint32 {
 
 func (t *Table) claimantAt(hash uint64, seen int64, mine func(*entry) bool) uint32 {
 	var before, after, newest uint32 // The last that began before, the first that began after, the last of all.
+	begun := false                   // A source told of one that began, but not when.
 	q := t.index.probe(hash)
 	for n := q.next(); n != 0; n = q.next() {
 		e := t.arena.at(n)
-		if e.is(flagAnnounced) || !mine(e) {
+		if !mine(e) {
+			continue
+		}
+		if e.is(flagAnnounced) {
+			begun = begun || !e.onlyTags()
 			continue
 		}
 		if newest == 0 || !t.newer(newest, e) {
@@ -165,11 +170,22 @@ func (t *Table) claimantAt(hash uint64, seen int64, mine func(*entry) bool) uint
 			after = n
 		}
 	}
+	// Where nobody tells when flows stop, one that has begun is a later one than any that has ended.
+	ended := func(n uint32) bool {
+		e := t.arena.at(n)
+		return begun && e.is(flagEnded) && e.told&stopKnown == 0
+	}
 	if seen == 0 {
+		if newest != 0 && ended(newest) {
+			return 0
+		}
 		return newest
 	}
 	if after != 0 && t.arena.at(after).start > seen+slack {
 		after = 0
+	}
+	if before != 0 && ended(before) {
+		return after
 	}
 	if before != 0 {
 		if surely, perhaps := t.stopped(t.arena.at(before), seen); !surely && (!perhaps || after != 0) {
@@ -184,12 +200,16 @@ func (t *Table) claimantAt(hash uint64, seen int64, mine func(*entry) bool) uint
 }
 
 // beganBefore says whether an incarnation is an earlier one than another; where starts are unknown, one that is
-// over is.
+// over is, and one that was over before the other.
 func (e *entry) beganBefore(o *entry) bool {
-	if e.start != o.start {
+	switch {
+	case e.start != o.start:
 		return e.start < o.start
+	case e.is(flagEnded) != o.is(flagEnded):
+		return e.is(flagEnded)
+	default:
+		return int16(o.seen-e.seen) >= 0 //nolint:gosec // Wraps on purpose.
 	}
-	return !o.is(flagEnded)
 }
 
 // keepStop records when an incarnation ended.
@@ -233,13 +253,13 @@ func (t *Table) wait(b *messages.Batch, u *messages.Update, src uint8) uint32 {
 		}
 	}
 	if at == 0 {
-		if entries >= maxWaiting {
+		if entries >= maxWaiting || !t.roomToWait() {
 			return 0
 		}
 		if at = t.admit(b, u, src); at == 0 {
-			t.refuse(u, src)
 			return 0
 		}
+		t.waits++
 	}
 	if len(b.TagsOf(u)) > 0 {
 		t.arena.at(at).keepWaited(w)
