@@ -175,5 +175,13 @@ func (s *Scan) Choose(n int) int {
 	return count
 }
 
+// Chosen tells of each row of the page whether it was chosen; nil means that all are wanted.
+func (s *Scan) Chosen() []bool {
+	if s.mode != chosenOfPage {
+		return nil
+	}
+	return s.page
+}
+
 // AddPage adds the chosen ones of the n rows of a page, or if nobody was asked to choose, all.
 func (s *Scan) AddPage(n int) { s.rows(n) }

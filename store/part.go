@@ -72,6 +72,8 @@ type Dict struct {
 	n     int
 	// read makes a cell of what is in text; nil if that is the cell.
 	read func(text string) columns.Value
+	// shared says that a text means the same in all dictionaries of the column.
+	shared bool
 }
 
 // DictOf makes a dictionary of distinct cells, of which the first is the empty one.
@@ -90,6 +92,13 @@ func DictOf(cells []columns.Value) Dict {
 // read it is the text itself.
 func NewDict(text string, ends Ints, read func(text string) columns.Value) Dict {
 	return Dict{text: text, ends: ends, n: 1 + ends.Len(), read: read}
+}
+
+// Shared promises that the same text stands for the same cell in all dictionaries of the column for which that is
+// promised: it need not be made a cell again.
+func (d Dict) Shared() Dict {
+	d.shared = true
+	return d
 }
 
 // Len is how many cells there are, with the empty one.

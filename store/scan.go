@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"weir/messages"
 )
@@ -34,15 +35,22 @@ type Scan struct {
 	sums []messages.Totals
 	// numbers[k][id] is 1 + what a cell of this part in the k-th column is numbered in the answer, or 0.
 	numbers [][]uint32
-	key     []uint32
+	// texts[k] tells how the answer numbers what the texts of shared dictionaries stand for.
+	texts []map[string]uint32
+	key   []uint32
 }
 
 // NewScan makes a scan that answers a request into a partial.
 func NewScan(r *Request, into *Partial) *Scan {
-	return &Scan{
+	s := &Scan{
 		request: r, into: into, chosen: make([]uint16, 0, blockRows),
 		numbers: make([][]uint32, len(r.By)), key: make([]uint32, 1+len(r.By)),
+		texts: make([]map[string]uint32, len(r.By)),
 	}
+	for k := range s.texts {
+		s.texts[k] = map[string]uint32{}
+	}
+	return s
 }
 
 // Add adds what the rows of a part say. All of them count in the step.
@@ -233,7 +241,20 @@ func (s *Scan) number(k int, id uint32) uint32 {
 	if n := s.numbers[k][id]; n != 0 {
 		return n - 1
 	}
-	n := s.into.groups.number(k, s.grouping.cells[k].Dict.At(int(id)))
+	dict := &s.grouping.cells[k].Dict
+	if !dict.shared {
+		n := s.into.groups.number(k, dict.At(int(id)))
+		s.numbers[k][id] = n + 1
+		return n
+	}
+	text := dict.Text(int(id))
+	n, ok := s.texts[k][text]
+	if !ok {
+		n = s.into.groups.number(k, dict.At(int(id)))
+		if n != unknown {
+			s.texts[k][strings.Clone(text)] = n
+		}
+	}
 	s.numbers[k][id] = n + 1
 	return n
 }

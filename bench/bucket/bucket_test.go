@@ -90,6 +90,7 @@ func make10M() (*made, error) {
 	m := &made{dir: dir}
 	m.device = parse("local.mac", maker.Device(0))
 	m.name = parse("remote.name", maker.Name(30))
+	count := map[columns.Value]int{}
 	var slices []*messages.Slice
 	flush := func() error {
 		if len(slices) == 0 {
@@ -106,6 +107,10 @@ func make10M() (*made, error) {
 			m.hour = h
 		}
 		slices = slices[:0]
+		remotes := h.block.Find(column("remote.ip"))
+		for i := range h.block.Rows {
+			count[remotes.Dict.At(int(remotes.IDs.At(i)))]++
+		}
 		before := processor()
 		info, err := write(filepath.Join(dir, fmt.Sprintf("%d%s", h.heads[0].Seq, bucket.Suffix)), h)
 		m.wrote += processor() - before
@@ -124,21 +129,17 @@ func make10M() (*made, error) {
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	m.remote = rare(m)
+	m.remote = rare(count)
 	return m, nil
 }
 
-// rare gives a remote address of few rows.
-func rare(m *made) columns.Value {
-	count := map[columns.Value]int{}
-	c := m.hour.block.Find(column("remote.ip"))
-	for i := range m.hour.block.Rows {
-		count[c.Dict.At(int(c.IDs.At(i)))]++
-	}
-	best := columns.Value("")
+// rare gives the remote address that has nearest to a hundred rows.
+func rare(count map[columns.Value]int) columns.Value {
+	best, away := columns.Value(""), 1<<30
 	for v, n := range count {
-		if n == 24 && (best == "" || v < best) {
-			best = v
+		d := max(n-100, 100-n)
+		if v != "" && (d < away || d == away && v < best) {
+			best, away = v, d
 		}
 	}
 	return best

@@ -62,15 +62,8 @@ func (a *asker) blocks(ctx context.Context, x *index, group *rowGroup, take func
 
 // openAll reads all dictionaries of a row group.
 func (g *askedGroup) openAll(a *asker, x *index, group *rowGroup) error {
-	if _, err := g.begin(a, x, group); err != nil {
-		return err
-	}
-	for i := range g.part.Cells {
-		if err := g.word(i); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := g.begin(a, x, group, true)
+	return err
 }
 
 // block gives the rows of a page. wide is used for their times.

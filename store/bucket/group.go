@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/columns"
 	"weir/store"
 )
 
@@ -32,8 +33,11 @@ type askedCells struct {
 	// page is the page, from 1, whose ids or values are in buffer.
 	page   int
 	buffer []byte
-	// ids are those of all rows, of a field without a dictionary of its own.
+	// ids are those of all rows, of a field without a dictionary of its own that was numbered as a whole.
 	ids []uint32
+	// numbers are of the integers so far, which are in entries, of such a field that is numbered by and by.
+	numbers map[int64]uint32
+	entries []byte
 	// values is the dictionary of counts.
 	values []int64
 }
@@ -42,11 +46,14 @@ func compareIntegers(text string, n int64) int { return cmp.Compare(integerIn(te
 
 // open points to a field, and forgets what was there before.
 func (c *askedCells) open(x *index, g *rowGroup, at int) {
-	*c = askedCells{field: &x.fields[at], chunk: &g.chunks[at], buffer: c.buffer, ids: c.ids[:0], values: c.values[:0]}
+	*c = askedCells{
+		field: &x.fields[at], chunk: &g.chunks[at], buffer: c.buffer, ids: c.ids[:0], values: c.values[:0],
+		entries: c.entries[:0],
+	}
 }
 
-// begin reads what is needed to know whether any row can be wanted.
-func (g *askedGroup) begin(a *asker, x *index, group *rowGroup) (bool, error) {
+// begin reads what is needed to know whether any row can be wanted; all dictionaries if words is set.
+func (g *askedGroup) begin(a *asker, x *index, group *rowGroup, words bool) (bool, error) {
 	g.asker, g.index, g.group = a, x, group
 	g.part.Rows, g.part.Cells = group.rows, g.part.Cells[:0]
 	n := 0
@@ -60,7 +67,7 @@ func (g *askedGroup) begin(a *asker, x *index, group *rowGroup) (bool, error) {
 		}
 		g.cells[n].open(x, group, at)
 		g.part.Cells = append(g.part.Cells, store.PartCells{Column: c})
-		if err := g.openCells(n, slices.Contains(a.filter, c)); err != nil {
+		if err := g.openCells(n, words || slices.Contains(a.filter, c)); err != nil {
 			return false, err
 		}
 		n++
@@ -82,13 +89,16 @@ func (g *askedGroup) begin(a *asker, x *index, group *rowGroup) (bool, error) {
 // openCells makes a column ready; its dictionary is read if the filter asks for it, else later or never.
 func (g *askedGroup) openCells(at int, now bool) error {
 	c := &g.cells[at]
-	if c.chunk.encoding != encodingDictionary {
+	n := c.chunk.entries
+	switch plain := c.chunk.encoding != encodingDictionary; {
+	case now && plain:
 		return g.number(at)
-	}
-	if now {
+	case now:
 		return g.word(at)
+	case plain:
+		n, c.numbers = g.group.rows, map[int64]uint32{}
 	}
-	g.part.Cells[at].Dict = store.NewDict("", store.SameInts(0, c.chunk.entries), nil)
+	g.part.Cells[at].Dict = store.NewDict("", store.SameInts(0, n), nil)
 	return nil
 }
 
@@ -96,6 +106,10 @@ func (g *askedGroup) openCells(at int, now bool) error {
 func (g *askedGroup) word(at int) error {
 	c, cells := &g.cells[at], &g.part.Cells[at]
 	if c.words {
+		return nil
+	}
+	if c.numbers != nil {
+		c.words, cells.Dict = true, g.integerDict(c, cells.Column, c.entries)
 		return nil
 	}
 	dict, err := g.reader.dictionary(c.field, c.chunk, cells.Column)
@@ -122,25 +136,55 @@ func (g *askedGroup) number(at int) error {
 	}
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-	numbers := make(map[int64]uint32, len(distinct))
-	text := make([]byte, 0, 8*len(distinct))
-	ends := make([]uint32, 0, len(distinct))
-	for i, v := range distinct {
-		numbers[v] = uint32(i + 1)                               //nolint:gosec // At most groupRows.
-		text = binary.LittleEndian.AppendUint64(text, uint64(v)) //nolint:gosec // A bit pattern.
-		ends = append(ends, uint32(len(text)))                   //nolint:gosec // Likewise.
-	}
 	c.ids = slices.Grow(c.ids[:0], len(integers))[:len(integers)]
 	for i, v := range integers {
 		c.ids[i] = 0
 		if there[i] {
-			c.ids[i] = numbers[v]
+			at, _ := slices.BinarySearch(distinct, v)
+			c.ids[i] = uint32(at + 1) //nolint:gosec // At most groupRows.
 		}
 	}
-	dict := store.NewDict(string(text), store.IntsOf(nil, ends), g.reader.cells(c.field, cells.Column))
+	for _, v := range distinct {
+		c.entries = binary.LittleEndian.AppendUint64(c.entries, uint64(v)) //nolint:gosec // A bit pattern.
+	}
+	dict := g.integerDict(c, cells.Column, c.entries)
 	c.words, cells.Dict = true, dict
 	cells.Equal = g.equal(c.field, cells.Column, &dict)
 	return nil
+}
+
+// integerDict makes a dictionary of integers.
+func (g *askedGroup) integerDict(c *askedCells, column *columns.Column, entries []byte) store.Dict {
+	ends := make([]uint32, len(entries)/8)
+	for i := range ends {
+		ends[i] = uint32(8 * (i + 1)) //nolint:gosec // At most groupRows.
+	}
+	return store.NewDict(string(entries), store.IntsOf(nil, ends), g.reader.cells(c.field, column)).Shared()
+}
+
+// numberPage numbers the integers of those rows of a page that are wanted.
+func (g *askedGroup) numberPage(c *askedCells, p *page) ([]uint32, error) {
+	integers, there, err := g.reader.pageIntegers(c.chunk, p)
+	if err != nil {
+		return nil, err
+	}
+	chosen := g.scan.Chosen()
+	ids := slices.Grow(g.reader.ids[:0], p.rows)[:p.rows]
+	g.reader.ids = ids
+	for i, v := range integers {
+		ids[i] = 0
+		if chosen != nil && !chosen[i] || there != nil && there[i]&1 == 0 {
+			continue
+		}
+		id, ok := c.numbers[v]
+		if !ok {
+			id = uint32(len(c.numbers) + 1) //nolint:gosec // At most groupRows.
+			c.numbers[v] = id
+			c.entries = binary.LittleEndian.AppendUint64(c.entries, uint64(v)) //nolint:gosec // A bit pattern.
+		}
+		ids[i] = id
+	}
+	return ids, nil
 }
 
 // all reads all integers of a chunk of differences.
@@ -284,7 +328,7 @@ func (g *askedGroup) load(cells, page int) error {
 	case p.low == p.high && p.empty == 0:
 		*into = store.SameInts(uint64(p.low), p.rows)
 	default:
-		ids, err := g.reader.pageIDs(c.chunk, p)
+		ids, err := g.pageIDs(c, p)
 		if err != nil {
 			return err
 		}
@@ -292,6 +336,13 @@ func (g *askedGroup) load(cells, page int) error {
 		c.buffer = into.Bytes()
 	}
 	return nil
+}
+
+func (g *askedGroup) pageIDs(c *askedCells, p *page) ([]uint32, error) {
+	if c.numbers != nil {
+		return g.numberPage(c, p)
+	}
+	return g.reader.pageIDs(c.chunk, p)
 }
 
 func (g *askedGroup) loadTimes(page int) error {

@@ -315,7 +315,11 @@ func (p *pages) idPage(ranks []uint32, optional bool, t *told) (page, error) {
 	p.encoded = append(values, 0)
 	copy(p.encoded[1:], values)
 	p.encoded[0] = byte(width) //nolint:gosec // At most 32.
-	return p.page(g, optional, format.RLEDictionary, p.encoded, p.squeeze(p.quick, p.encoded), t)
+	codec := p.quick
+	if width <= 8 { // What is short can be made shorter at little cost.
+		codec = p.tight
+	}
+	return p.page(g, optional, format.RLEDictionary, p.encoded, p.squeeze(codec, p.encoded), t)
 }
 
 // idWidth is in how many bits the numbers up to one are written. Whole bytes are longer than they need be and compress

@@ -111,7 +111,7 @@ func (a *asker) askGroup(x *index, g *rowGroup) error {
 		may, err = a.may(a.request.Filter, x, g)
 	}
 	if err == nil && may {
-		may, err = a.group.begin(a, x, g)
+		may, err = a.group.begin(a, x, g, false)
 	}
 	if err != nil {
 		return err

@@ -239,7 +239,11 @@ func (r *reader) dictionary(f *field, c *chunk, column *columns.Column) (store.D
 	if err != nil {
 		return store.Dict{}, err
 	}
-	return store.NewDict(text, ends, r.cells(f, column)), nil
+	dict := store.NewDict(text, ends, r.cells(f, column))
+	if isInteger(column) && f.kind == kindText {
+		return dict, nil // Its texts mean something else than those of the field with integers.
+	}
+	return dict.Shared(), nil
 }
 
 // cells gives what makes cells of the entries of a dictionary.
