@@ -143,6 +143,8 @@ var text = columns.Register(textSpec("flows_test.text", false))
 
 var textEnd = columns.RegisterEndpoint(textSpec("flows_test.end", true))
 
+var otherEnd = columns.RegisterEndpoint(textSpec("flows_test.other", true))
+
 // fault says what does not hold together in a table, or nothing.
 func (t *Table) fault() string {
 	refs, queued, waiting, amends, waits := map[uint32]uint32{}, map[uint32]int{}, 0, 0, 0

@@ -34,6 +34,9 @@ type tagSet struct {
 const (
 	// maxTags bounds the tags of a flow, maxValues those of them in one column, maxTagBytes a value.
 	maxTags, maxValues, maxTagBytes = 64, 16, 4096
+	// singleRoom is how many of the tags only columns with one value may take: peers choose how many hosts and
+	// URLs a flow has, and must not keep it from getting a name that way.
+	singleRoom = 24
 	// tagSetCost is what a set takes beside its values: its record, map slot and slice header.
 	tagSetCost = 160
 	// tagShare is the part of a table's budget that tags may take: who sends names must not displace flows.
@@ -107,7 +110,11 @@ func (s *tagSets) put(set []columns.Tag, t columns.Tag) []columns.Tag {
 			values++
 		}
 	}
-	if len(set) >= maxTags || values >= maxValues {
+	room := maxTags
+	if t.Column.Set {
+		room -= singleRoom
+	}
+	if len(set) >= room || values >= maxValues {
 		s.refused++
 		return set
 	}

@@ -245,3 +245,22 @@ func TestADeltaForNobodyIsTold(t *testing.T) {
 		}
 	}
 }
+
+// However many values the peers make a flow have, there is room for what others say of it.
+func TestSetsLeaveRoomForTheRest(t *testing.T) {
+	s := newTagSets(0)
+	set := uint32(0)
+	for i := range maxTags {
+		for _, h := range []columns.EndpointHandle[string]{textEnd, otherEnd} {
+			for _, at := range []columns.KeyEnd{columns.EndA, columns.EndB} {
+				set = s.merge(set, []columns.Tag{h.Tag(at, strconv.Itoa(i))})
+			}
+		}
+	}
+	if n := len(s.get(set)); n != maxTags-singleRoom {
+		t.Errorf("%d tags", n)
+	}
+	if set = s.merge(set, []columns.Tag{text.Tag("x")}); len(s.get(set)) != maxTags-singleRoom+1 {
+		t.Errorf("there is no room for another column: %v", s.get(set))
+	}
+}
