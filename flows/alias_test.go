@@ -308,3 +308,27 @@ func hasTag(text, name string) bool {
 	}
 	return false
 }
+
+// What another shard does not take costs totals only if it counts.
+func TestTagsThatAShardRefusesAreMissingFromNoTotal(t *testing.T) {
+	for kind, want := range map[messages.CounterKind]messages.LossKind{
+		messages.Delta: messages.LossShed, messages.NoCounters: messages.LossUntagged,
+	} {
+		b := newBench(t, func(o *Options) { o.Shards = 2 })
+		for port := 1; ; port++ {
+			u, alias := natted(port)
+			if u.Hash = u.Key.Hash(seed); ShardOf(u.Hash, 2) == 0 || ShardOf(alias.Hash(seed), 2) != 0 {
+				continue
+			}
+			b.tab.LearnAliases(&messages.LearnAliases{Aliases: []messages.Alias{{Key: alias, Owner: u.Key}}})
+			m := messages.NewBatch()
+			m.Add(&messages.Update{Key: alias, Hash: alias.Hash(seed), Kind: kind}, nil, []columns.Tag{text.Tag("x")})
+			b.tab.Apply(m)
+			break
+		}
+		p := b.close()
+		if len(p.Losses) != 1 || p.Losses[0].Kind != want || p.Losses[0].Count != 1 {
+			t.Errorf("kind %d: losses %v", kind, p.Losses)
+		}
+	}
+}

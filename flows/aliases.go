@@ -321,8 +321,18 @@ func (a *aliases) sendLearn(t *Table, shard int) {
 func (a *aliases) sendForward(t *Table, shard int) {
 	m := a.forward[shard]
 	delete(a.forward, shard)
-	if n := uint64(len(m.Updates)); !t.opt.Send(shard, m) {
-		t.stats.ForwardsRefused += n
-		t.news.shed += n
+	all, bytes := uint64(len(m.Updates)), counting(m) // Once it is sent it is another's.
+	if !t.opt.Send(shard, m) {
+		t.stats.ForwardsRefused += all
+		t.news.shed += bytes
+		t.news.untagged += all - bytes
 	}
+}
+
+// counting is how many updates of a batch count something; the others bring tags.
+func counting(m *messages.Batch) (n uint64) {
+	for i := range m.Updates {
+		n += uint64(one(m.Updates[i].Kind != messages.NoCounters))
+	}
+	return n
 }

@@ -187,6 +187,7 @@ func (t *Table) shrink() {
 // news gathers what the table has to tell as loss.
 type news struct {
 	unseen, zeroed, shed  uint64
+	untagged              uint64
 	refused, refusedBytes uint64
 	restart               uint64
 	gone                  uint64 // flows that were restored and never seen again
@@ -207,6 +208,7 @@ func (w *news) losses(shard int, span messages.Span) []messages.Loss {
 	add(messages.LossZeroed, w.zeroed, "another program set counters back to zero; "+
 		"what flows moved just before that is missing")
 	add(messages.LossShed, w.shed, "updates under a NAT alias did not reach their flow")
+	add(messages.LossUntagged, w.untagged, "tags under a NAT alias did not reach their flow")
 	add(messages.LossDown, w.gone, "flows ended while Weir did not run; what they moved last is missing")
 	if w.refused > 0 {
 		ls = append(ls, messages.Loss{
