@@ -58,8 +58,8 @@ func Validate(levels []Level, slice time.Duration) error {
 		return errors.New("tiers: there is none: the journal must fall into one")
 	}
 	if got := levels[0].Slice.Duration; got != slice {
-		return fmt.Errorf("tier %s: its slices are %s long, but slices are closed every %s: the first tier keeps them as "+
-			"they are", levels[0].Name, length(got), length(slice))
+		return fmt.Errorf("tier %s: %w", levels[0].Name, bad("slice", "its slices are %s long, but slices are closed "+
+			"every %s: the first tier keeps them as they are", length(got), length(slice)))
 	}
 	for i := range levels {
 		if err := levels[i].validate(); err != nil {
@@ -67,7 +67,7 @@ func Validate(levels []Level, slice time.Duration) error {
 		}
 		same := func(o Level) bool { return o.Name == levels[i].Name }
 		if slices.ContainsFunc(levels[:i], same) {
-			return fmt.Errorf("tier %s: there are two of this name", levels[i].Name)
+			return fmt.Errorf("tier %s: %w", levels[i].Name, bad("name", "there are two of this name"))
 		}
 		if i == 0 {
 			continue
@@ -81,26 +81,43 @@ func Validate(levels []Level, slice time.Duration) error {
 
 const maxName = 32
 
+// keyError is a mistake in what a key of a level says.
+type keyError struct{ key, text string }
+
+func (e *keyError) Error() string { return e.text }
+
+func bad(key, format string, a ...any) error { return &keyError{key: key, text: fmt.Sprintf(format, a...)} }
+
+// KeyOf gives the key that an error of [Validate] is about, or "" if it is about none. The level is the last one of
+// the shortest ladder that has the error.
+func KeyOf(err error) string {
+	var e *keyError
+	if errors.As(err, &e) {
+		return e.key
+	}
+	return ""
+}
+
 // validate checks what a level says of itself.
 func (l *Level) validate() error {
 	slice, bucket := l.Slice.Duration, l.Bucket.Duration
 	odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
 	switch {
 	case l.Name == "" || len(l.Name) > maxName || strings.ContainsFunc(l.Name, odd):
-		return errors.New("its name must be lower-case letters and digits, since a folder is called like it")
+		return bad("name", "its name must be lower-case letters and digits, since a folder is called like it")
 	case l.Name == journalFolder:
-		return errors.New("the journal is called like that")
+		return bad("name", "the journal is called like that")
 	case slice < time.Second:
-		return errors.New("its slices must be a second long or more")
+		return bad("slice", "its slices must be a second long or more")
 	case bucket < slice || bucket%slice != 0:
-		return fmt.Errorf("its bucket of %s must be whole slices of %s", length(bucket), length(slice))
+		return bad("bucket", "its bucket of %s must be whole slices of %s", length(bucket), length(slice))
 	case l.Retention.Duration < 0 || l.TopK < 0:
-		return errors.New("retention and top_k must not be negative")
+		return bad("retention", "retention and top_k must not be negative")
 	case l.Retention.Duration > 0 && l.Retention.Duration < bucket:
-		return fmt.Errorf("it keeps slices for %s, which is less than a bucket of %s", length(l.Retention.Duration),
+		return bad("retention", "it keeps slices for %s, which is less than a bucket of %s", length(l.Retention.Duration),
 			length(bucket))
 	case len(l.Columns) > 0 && len(l.Drop) > 0:
-		return errors.New("give either the columns to keep or those to drop")
+		return bad("drop", "give either the columns to keep or those to drop")
 	}
 	return nil
 }
@@ -109,19 +126,19 @@ func (l *Level) validate() error {
 func (l *Level) follows(f *Level) error {
 	switch {
 	case l.Slice.Duration <= f.Slice.Duration || l.Slice.Duration%f.Slice.Duration != 0:
-		return fmt.Errorf("its slices of %s must be whole slices of %s, those of tier %s, and longer",
+		return bad("slice", "its slices of %s must be whole slices of %s, those of tier %s, and longer",
 			length(l.Slice.Duration), length(f.Slice.Duration), f.Name)
 	case f.Bucket.Duration%l.Slice.Duration != 0:
-		return fmt.Errorf("its slices of %s must divide %s, the bucket of tier %s", length(l.Slice.Duration),
+		return bad("slice", "its slices of %s must divide %s, the bucket of tier %s", length(l.Slice.Duration),
 			length(f.Bucket.Duration), f.Name)
 	case l.Bucket.Duration%f.Bucket.Duration != 0:
-		return fmt.Errorf("its bucket of %s must be whole buckets of %s, those of tier %s", length(l.Bucket.Duration),
+		return bad("bucket", "its bucket of %s must be whole buckets of %s, those of tier %s", length(l.Bucket.Duration),
 			length(f.Bucket.Duration), f.Name)
 	case l.Retention.Duration > 0 && (f.Retention.Duration == 0 || f.Retention.Duration > l.Retention.Duration):
-		return fmt.Errorf("it keeps slices for %s, but the finer tier %s keeps them longer", length(l.Retention.Duration),
+		return bad("retention", "it keeps slices for %s, but the finer tier %s keeps them longer", length(l.Retention.Duration),
 			f.Name)
 	case f.Retention.Duration > 0 && f.Retention.Duration < l.Bucket.Duration+f.Bucket.Duration:
-		return fmt.Errorf("tier %s keeps slices for %s, which is too short to fill a bucket of %s and one more of its own",
+		return bad("bucket", "tier %s keeps slices for %s, which is too short to fill a bucket of %s and one more of its own",
 			f.Name, length(f.Retention.Duration), length(l.Bucket.Duration))
 	}
 	return nil

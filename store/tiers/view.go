@@ -29,6 +29,8 @@ type viewer struct {
 	log      log
 	catalog  *catalog
 	segments []segment
+	// held is what each view asks.
+	held []holdings
 }
 
 func (v *viewer) views() []store.View {
@@ -127,6 +129,7 @@ func (v *viewer) info(k int) store.TierInfo {
 
 // query asks some files and segments.
 func (v *viewer) query(files []*file, segments []segment) func(context.Context, *store.Request, *store.Partial) error {
+	v.held = append(v.held, holdings{files: files, segments: segments})
 	return func(ctx context.Context, r *store.Request, into *store.Partial) error {
 		var asked []*file
 		for _, f := range files {
