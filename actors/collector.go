@@ -24,6 +24,8 @@ type collector struct {
 	pending *messages.Slice
 	tries   int
 	carried []messages.Loss // losses that the next slice tells
+	// accounts are those of parts and slices that were given up; the next slice brings them.
+	accounts []messages.Account
 }
 
 func newCollector(t store.Tier) *collector {
@@ -63,7 +65,7 @@ func (c *collector) assemble(seq uint64) {
 			Detail: shardName(i) + " did not hand over its rows in time; they are in a later slice",
 		})
 	}
-	c.gather(s, seq)
+	c.gather(s, seq, seal.Parts)
 	for old := range c.seals {
 		if old <= seq {
 			delete(c.seals, old)
@@ -72,8 +74,8 @@ func (c *collector) assemble(seq uint64) {
 	c.pending, c.tries, c.closed, c.last = s, 0, seq, seal.Span
 }
 
-// gather moves all parts up to a slice into it.
-func (c *collector) gather(s *messages.Slice, seq uint64) {
+// gather moves all parts up to a slice into it, to which so many belong.
+func (c *collector) gather(s *messages.Slice, seq uint64, shards int) {
 	var all []*messages.SlicePart
 	for n, parts := range c.parts {
 		if n <= seq {
@@ -87,7 +89,12 @@ func (c *collector) gather(s *messages.Slice, seq uint64) {
 		}
 		return a.Shard - b.Shard
 	})
+	own := 0
 	for _, p := range all {
+		s.Accounts = append(s.Accounts, p.Accounts...)
+		if p.Seq == seq && p.AllAccounts {
+			own++
+		}
 		s.Parts = append(s.Parts, p.Rows)
 		s.Amendments = append(s.Amendments, p.Amendments...)
 		s.Losses = append(s.Losses, p.Losses...)
@@ -98,6 +105,11 @@ func (c *collector) gather(s *messages.Slice, seq uint64) {
 			})
 		}
 	}
+	if len(all) > shards || len(c.accounts) > 0 {
+		s.Accounts = lastAccounts(append(c.accounts, s.Accounts...))
+		c.accounts = nil
+	}
+	s.AllAccounts = own > 0 && own == shards
 }
 
 // missing lists the shards whose part is not there.
@@ -139,6 +151,7 @@ func (c *collector) giveUp() (seq uint64) {
 	for _, p := range s.Parts {
 		sum.Add(p.Totals())
 	}
+	c.accounts = append(c.accounts, s.Accounts...)
 	c.lost(s.Span, &sum, "a slice could not be kept")
 	return s.Seq
 }
@@ -146,6 +159,7 @@ func (c *collector) giveUp() (seq uint64) {
 // losePart gives up a part that cannot even be taken.
 func (c *collector) losePart(m *messages.SlicePart) {
 	sum := m.Rows.Totals()
+	c.accounts = append(c.accounts, m.Accounts...)
 	c.lost(c.last, &sum, "the rows of a shard could not be kept")
 }
 
@@ -167,7 +181,7 @@ func (c *collector) leftover(first messages.Span) bool {
 	for seq := range c.parts {
 		last = max(last, seq)
 	}
-	if len(c.parts) == 0 && len(c.carried) == 0 {
+	if len(c.parts) == 0 && len(c.carried) == 0 && len(c.accounts) == 0 {
 		return false
 	}
 	if c.last.End.IsZero() {
@@ -175,7 +189,7 @@ func (c *collector) leftover(first messages.Span) bool {
 	}
 	s := &messages.Slice{Seq: last + 1, Span: c.last}
 	s.Losses, c.carried = c.carried, nil
-	c.gather(s, s.Seq)
+	c.gather(s, s.Seq, 0)
 	c.pending, c.tries, c.closed = s, 0, s.Seq
 	return true
 }

@@ -15,6 +15,7 @@ const (
 	drainShards  = 5 * time.Second
 	drainSettled = 3 * time.Second // Computations have to write what they keep.
 	drainTiers   = 10 * time.Second
+	drainArchive = lastAppends + 2*time.Second
 	drainRoot    = 2 * time.Second
 	drainRest    = time.Second
 	drainMargin  = time.Second
@@ -48,6 +49,7 @@ func (s *System) drain(ctx context.Context) error {
 		{"computations", func() error { return s.stopComputations(ctx) }},
 		{"shards", func() error { return s.stopShards(ctx) }},
 		{"tiers", func() error { return s.poisonAll(ctx, drainTiers, s.tier.cell) }},
+		{"archive", func() error { return s.stopArchive(ctx) }},
 		{"root", func() error { return s.stopRoot(ctx) }},
 	}
 	var errs []error

@@ -39,12 +39,14 @@ type shardSeat struct {
 	*cell
 	index  int
 	gate   *gate
-	make   func(since time.Time) table
+	make   func(since time.Time, first uint64, restore []messages.Account) table
 	clock  Clock
 	log    zerolog.Logger
 	losses *lossBook
 	// slicer and tier take the shard's answers.
 	slicer, tier func(m any)
+	// archive needs all accounts after the table was lost; nil if there is none.
+	archive *archiveSeat
 	// herald tells the computations; nil if there are none. Only the actor's turn touches it.
 	herald *herald
 
@@ -188,7 +190,8 @@ func (s *shardSeat) mend() {
 	s.log.Error().Err(err).Msg("the flow table is lost")
 	now := s.clock.Now()
 	s.lose(0, "the flow table was lost; what live flows moved since the last slice is missing", s.began)
-	s.table, s.began, s.unheard = s.make(now), now, 0
+	s.table, s.began, s.unheard = s.make(now, s.closed+1, nil), now, 0
+	s.archive.ask()
 	if s.herald != nil {
 		s.herald.lost(s.table)
 	}

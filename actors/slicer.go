@@ -23,6 +23,8 @@ type ports interface {
 	// untagged tells that a computation is missing from a slice.
 	untagged(computation string)
 	closeSlice(shard int, m *messages.CloseSlice)
+	// accounts says whether the archive needs those of all flows.
+	accounts() bool
 	seal(m *messages.SealSlice)
 	// losses hands out what was lost since it was last asked, and whether a source is down.
 	losses(now time.Time) (losses []messages.Loss, down bool)
@@ -58,6 +60,7 @@ type slicerOptions struct {
 	deadline time.Duration // for a whole round
 	shards   int
 	ranks    [][]string // the names of the computations, by rank
+	first    uint64     // the number of the first slice; 0: 1
 }
 
 // slicer is the closing protocol as a state machine: methods take what happened and when, and act through
@@ -123,7 +126,8 @@ var share = [...]int{snapshotting: 80, flushing: 90, settling: 95, sealing: 100}
 const flushShare = 33
 
 func newSlicer(o slicerOptions, out ports, now reading) *slicer {
-	s := &slicer{slicerOptions: o, out: out, seq: 1, clock: now, unset: !now.credible()}
+	s := &slicer{slicerOptions: o, out: out, seq: max(o.first, 1), clock: now, unset: !now.credible()}
+	s.sealed, s.published = s.seq-1, s.seq-1
 	s.open = around(now.wall, s.slice)
 	s.open.Start = now.wall.UTC() // Nobody counted what was before: the first slice is a short one.
 	if s.unset {
@@ -397,8 +401,9 @@ func (s *slicer) sendClose() {
 			complete = append(complete, t)
 		}
 	}
+	all := s.out.accounts()
 	for i := range s.shards {
-		s.out.closeSlice(i, &messages.CloseSlice{Seq: r.seq, Span: r.span, Snapshots: complete})
+		s.out.closeSlice(i, &messages.CloseSlice{Seq: r.seq, Span: r.span, Snapshots: complete, Accounts: all})
 	}
 	s.sealed = max(s.sealed, r.seq)
 	s.sendSeal(false)

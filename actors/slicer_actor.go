@@ -20,6 +20,7 @@ type slicerSeat struct {
 	computations map[string]*computationSeat
 	tier         *cell
 	book         *lossBook
+	archive      *archiveSeat // nil if there is none
 	send         func(to *cell, m any)
 
 	// Only the actor's turn touches these.
@@ -168,6 +169,8 @@ func (s *slicerSeat) untagged(name string) {
 }
 
 func (s *slicerSeat) closeSlice(shard int, m *messages.CloseSlice) { s.command(shard, m) }
+
+func (s *slicerSeat) accounts() bool { return s.archive != nil && s.archive.rack.wants() }
 
 func (s *slicerSeat) seal(m *messages.SealSlice) { s.send(s.tier, m) }
 

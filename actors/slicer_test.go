@@ -21,6 +21,7 @@ type rig struct {
 	ready []string
 	busy  []string // computations that cannot be asked
 	lost  []messages.Loss
+	wants bool
 	down  bool
 
 	log      []string
@@ -53,6 +54,7 @@ func (r *rig) snapshot(source string, req messages.SnapshotRequest, _ time.Durat
 }
 
 func (r *rig) flush(shard int, _ *messages.FlushEvents) { r.say("flush %d", shard) }
+func (r *rig) accounts() bool                           { return r.wants }
 func (r *rig) untagged(name string)                     { r.say("untagged %s", name) }
 func (r *rig) relabel(m *relabelSlices)                 { r.relabels = append(r.relabels, *m); r.say("relabel") }
 func (r *rig) done(o order)                             { r.orders = append(r.orders, o) }

@@ -25,6 +25,8 @@ type Status struct {
 	Slicer       SlicerStatus        `json:"slicer"`
 	// Tiers say what they hold.
 	Tiers []store.Coverage `json:"tiers"`
+	// Archive says how slices are kept beyond memory.
+	Archive ArchiveStatus `json:"archive"`
 	// DeadLetters counts messages to actors that were gone.
 	DeadLetters uint64 `json:"dead_letters_total"`
 	// Losses counts the losses that were told, of whatever extent.
@@ -184,8 +186,8 @@ func (s *System) Status() Status {
 	if !s.running.Load() {
 		return st
 	}
-	st.Started, st.CountsSince, st.DeadLetters = s.started, s.started, s.lib.deadLetters.Load()
-	st.Slicer = s.slicer.snapshotOf()
+	st.Started, st.CountsSince, st.DeadLetters = s.started, s.counts, s.lib.deadLetters.Load()
+	st.Slicer, st.Archive = s.slicer.snapshotOf(), s.archive.tell()
 	for _, src := range s.sources {
 		st.Sources = append(st.Sources, src.status())
 	}

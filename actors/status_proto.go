@@ -18,6 +18,7 @@ func StatusToProto(s *Status) *weirpb.Status {
 		Actors: each(s.Actors, actorToProto), Sources: each(s.Sources, sourceToProto),
 		Shards: each(s.Shards, shardToProto), Slicer: slicerToProto(&s.Slicer), Tiers: each(s.Tiers, tierToProto),
 		DeadLetters: s.DeadLetters, Losses: s.Losses, Computations: each(s.Computations, computationToProto),
+		Archive: archiveToProto(&s.Archive),
 	}
 }
 
@@ -28,7 +29,7 @@ func StatusFromProto(m *weirpb.Status) Status {
 		Actors: each(m.GetActors(), actorFromProto), Sources: each(m.GetSources(), sourceFromProto),
 		Shards: each(m.GetShards(), shardFromProto), Slicer: slicerFromProto(m.GetSlicer()),
 		Tiers: each(m.GetTiers(), tierFromProto), DeadLetters: m.GetDeadLetters(), Losses: m.GetLosses(),
-		Computations: each(m.GetComputations(), computationFromProto),
+		Computations: each(m.GetComputations(), computationFromProto), Archive: archiveFromProto(m.GetArchive()),
 	}
 }
 

@@ -43,6 +43,18 @@ type Options struct {
 	// StateDir is the directory for what computations keep over a restart of the program; empty: they keep
 	// nothing.
 	StateDir string
+	// Archive keeps slices for longer than memory; nil: there is none.
+	Archive store.Archive
+	// FirstSeq is the number of the first slice; 0: 1. Numbers go on over restarts of the program.
+	FirstSeq uint64
+	// CountsSince is when counting began, which may have been in an earlier process; zero: now.
+	CountsSince time.Time
+	// Restore are the accounts that an earlier process left of all flows, from which counting goes on; nil: it begins
+	// anew. Accounts are those of one run of the kernel, with CountsSince in it.
+	Restore []messages.Account
+	// LastSpan is that of the last slice of an earlier process; zero if there was none. What is between it and now is
+	// told as loss.
+	LastSpan messages.Span
 	// Clock is for tests; nil: the system's.
 	Clock Clock
 	// MaxBackoff is the longest that an actor that failed waits to be restarted; 0: 30 s.
@@ -73,6 +85,7 @@ func (o Options) withDefaults() Options {
 	o.Shards = cmp.Or(max(o.Shards, 0), runtime.GOMAXPROCS(0))
 	o.Slice = cmp.Or(max(o.Slice, 0), defaultSlice)
 	o.Deadline = min(cmp.Or(max(o.Deadline, 0), o.Slice/2), o.Slice*9/10)
+	o.FirstSeq = max(o.FirstSeq, 1)
 	o.MaxBackoff = cmp.Or(max(o.MaxBackoff, 0), backoffMax)
 	if o.Clock == nil {
 		o.Clock = systemClock()
@@ -97,10 +110,12 @@ type System struct {
 	// The rest is made by Start; running says that it is there.
 	running atomic.Bool
 	started time.Time
+	counts  time.Time // when counting began
 	lib     *library
 	pool    *pool
 	root    *rootSeat
 	tier    *tierSeat
+	archive *archiveSeat // nil if there is none
 	shards  []*shardSeat
 	slicer  *slicerSeat
 	sources []*sourceSeat
@@ -162,6 +177,7 @@ func (s *System) start(ctx context.Context) error {
 // build makes all seats, so that they know each other before the first message is sent.
 func (s *System) build() {
 	s.started = s.opt.Clock.Now()
+	s.counts = s.countsSince()
 	s.lib = newLibrary(s.opt.Log)
 	s.pool = newPool(s.opt.Shards, s.giveUp)
 	s.root = &rootSeat{
@@ -172,9 +188,12 @@ func (s *System) build() {
 		collector: newCollector(s.opt.Tiers[0]), subs: s.subs, losses: s.losses,
 	}
 	s.tier.log = s.logOf(s.tier.cell)
+	s.tier.collector.closed = s.opt.FirstSeq - 1
+	s.buildArchive()
 	r := &route{seed: rand.Uint64(), taps: s.taps, losses: s.losses, clock: s.opt.Clock}
 	s.slicer = &slicerSeat{
 		cell: s.cell(slicerName), clock: s.opt.Clock, tier: s.tier.cell, book: s.losses, send: s.send,
+		archive: s.archive,
 		waiting: map[order]chan<- struct{}{},
 	}
 	s.tier.slicer = s.answerTo(s.slicer.cell)
@@ -183,7 +202,7 @@ func (s *System) build() {
 		s.shards = append(s.shards, s.buildShard(i, r))
 	}
 	for _, sh := range s.shards {
-		sh.table, sh.began = sh.make(s.started), s.started
+		sh.table, sh.began = sh.make(s.counts, s.opt.FirstSeq, s.opt.Restore), s.started
 	}
 	s.slicer.shards = s.shards
 	s.slicer.computations = map[string]*computationSeat{}
@@ -199,23 +218,26 @@ func (s *System) build() {
 	s.slicer.sources = s.sources
 	s.slicer.machine = newSlicer(slicerOptions{
 		slice: s.opt.Slice, deadline: s.opt.Deadline, shards: s.opt.Shards,
-		ranks: rankComputations(s.opt.Computations),
+		ranks: rankComputations(s.opt.Computations), first: s.opt.FirstSeq,
 	}, s.slicer, readClock(s.opt.Clock))
+	s.noteDowntime()
+	s.opt.Restore = nil // The tables have it.
 	s.running.Store(true)
 }
 
 func (s *System) buildShard(i int, r *route) *shardSeat {
 	sh := &shardSeat{
 		cell: s.cell(shardName(i)), index: i, gate: newGate(), clock: s.opt.Clock, losses: s.losses,
-		slicer: s.answerTo(s.slicer.cell), tier: s.answerTo(s.tier.cell),
+		slicer: s.answerTo(s.slicer.cell), tier: s.answerTo(s.tier.cell), closed: s.opt.FirstSeq - 1,
+		archive: s.archive,
 	}
 	sh.log = s.logOf(sh.cell)
-	sh.make = func(since time.Time) table {
+	sh.make = func(since time.Time, first uint64, restore []messages.Account) table {
 		return s.opt.newTable(flows.Options{
 			Shard: i, Shards: s.opt.Shards, Seed: r.seed, Home: s.home.Load(),
 			Budget: s.opt.FlowBudget / int64(s.opt.Shards), CountsSince: since,
-			Events: len(s.opt.Computations) > 0,
-			Send:   func(to int, m any) bool { return forward(r.ports, to, m) },
+			Events: len(s.opt.Computations) > 0, Accounts: s.archive != nil, FirstSeq: first, Restore: restore,
+			Send: func(to int, m any) bool { return forward(r.ports, to, m) },
 		})
 	}
 	r.ports = append(r.ports, port{gate: sh.gate, post: func(m any) { s.send(sh.cell, m) }})
@@ -224,7 +246,7 @@ func (s *System) buildShard(i int, r *route) *shardSeat {
 
 func (s *System) buildSource(spec SourceSpec, r *route) *sourceSeat {
 	src := &sourceSeat{
-		cell: s.cell(sourceName(spec.Name)), spec: spec, route: r, since: s.started, clock: s.opt.Clock,
+		cell: s.cell(sourceName(spec.Name)), spec: spec, route: r, since: s.counts, clock: s.opt.Clock,
 		presence: newPresence(s.started), slicer: s.answerTo(s.slicer.cell),
 	}
 	src.self = s.answerTo(src.cell)
@@ -304,6 +326,9 @@ func (s *System) startRoot() error {
 
 func (s *System) startChildren(ctx context.Context) error {
 	tier := props(s.tier.cell, func() behaviour { return memoryTier{s.tier} })
+	if err := s.spawnArchive(ctx); err != nil {
+		return err
+	}
 	if err := s.spawn(ctx, s.tier.cell, tier); err != nil {
 		return err
 	}
@@ -409,8 +434,11 @@ func (s *System) Inject(name string, reason any) error {
 }
 
 func (s *System) cells() []*cell {
-	all := make([]*cell, 0, 3+len(s.shards)+len(s.sources)+len(s.computations))
+	all := make([]*cell, 0, 4+len(s.shards)+len(s.sources)+len(s.computations))
 	all = append(all, s.root.cell, s.tier.cell, s.slicer.cell)
+	if s.archive != nil {
+		all = append(all, s.archive.cell)
+	}
 	for _, sh := range s.shards {
 		all = append(all, sh.cell)
 	}

@@ -19,7 +19,8 @@ type tierSeat struct {
 	subs      *subscribers
 	losses    *lossBook
 	log       zerolog.Logger
-	slicer    func(m any) // is told of each closed slice
+	slicer    func(m any)  // is told of each closed slice
+	archive   *archiveSeat // takes it; nil if there is none
 }
 
 // sliceDone tells the slicer that the tier has done with a slice; Slice is nil if it was given up.
@@ -31,7 +32,7 @@ type sliceDone struct {
 // memoryTier is the actor that writes the memory tier, alone.
 //
 // Receives SlicePart from the shards, SealSlice and relabelSlices from the slicer. Sends sliceDone to
-// the slicer and SliceClosed to subscribers. Owns the writing side of the tier; queries read beside it.
+// the slicer and SliceClosed to subscribers, and puts the slice onto the rack of the archive. Owns the writing side of the tier; queries read beside it.
 type memoryTier struct{ seat *tierSeat }
 
 func (a memoryTier) start(actor.Context) {
@@ -58,6 +59,9 @@ func (a memoryTier) receive(_ actor.Context, m any) {
 		if err := s.collector.tier.Relabel(m.since, m.delta); err != nil {
 			panic(fmt.Errorf("relabel since slice %d: %w", m.since, err))
 		}
+		if s.archive != nil {
+			s.archive.rack.relabel(m)
+		}
 	}
 }
 
@@ -75,6 +79,7 @@ func (s *tierSeat) append() {
 	if err != nil {
 		panic(err)
 	}
+	s.archive.take(slice)
 	s.slicer(&sliceDone{seq: slice.Seq, slice: slice})
 	s.subs.tell(&messages.SliceClosed{Slice: slice})
 }

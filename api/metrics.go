@@ -38,6 +38,9 @@ func (f *families) status(st *actors.Status) {
 	f.add("weir_started_timestamp_seconds", "When the program began.", true, nil, float64(st.Started.UnixMilli())/1e3)
 	f.fields("weir_", nil, reflect.ValueOf(*st))
 	f.fields("weir_slicer_", nil, reflect.ValueOf(st.Slicer))
+	if st.Archive.On {
+		f.fields("weir_archive_", nil, reflect.ValueOf(st.Archive))
+	}
 	for _, a := range st.Actors {
 		l := labels{"actor", a.Name}
 		f.add("weir_actor_running", "1 if the actor runs.", true, l, truth(a.State == "running"))

@@ -32,6 +32,7 @@ type Status struct {
 	// Losses that were told, of whatever extent.
 	Losses        uint64               `protobuf:"varint,10,opt,name=losses,proto3" json:"losses,omitempty"`
 	Computations  []*StatusComputation `protobuf:"bytes,11,rep,name=computations,proto3" json:"computations,omitempty"`
+	Archive       *StatusArchive       `protobuf:"bytes,12,opt,name=archive,proto3" json:"archive,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,6 +140,13 @@ func (x *Status) GetLosses() uint64 {
 func (x *Status) GetComputations() []*StatusComputation {
 	if x != nil {
 		return x.Computations
+	}
+	return nil
+}
+
+func (x *Status) GetArchive() *StatusArchive {
+	if x != nil {
+		return x.Archive
 	}
 	return nil
 }
@@ -1325,6 +1333,163 @@ func (x *StatusTier) GetAmendmentsCut() uint64 {
 	return 0
 }
 
+// StatusArchive is how the keeping of slices beyond memory goes.
+type StatusArchive struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// There is an archive.
+	On bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	// running, behind (slices wait) or failing (they are refused).
+	State string `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`
+	// What is wrong, why, and what to do.
+	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
+	// The slice that was kept last.
+	LastSeq  uint64      `protobuf:"varint,4,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
+	LastKept *StatusSpan `protobuf:"bytes,5,opt,name=last_kept,json=lastKept,proto3" json:"last_kept,omitempty"`
+	// Closed slices that are not kept yet.
+	Lag uint64 `protobuf:"varint,6,opt,name=lag,proto3" json:"lag,omitempty"`
+	// Slices that were kept, refusals, and slices that were given up.
+	Kept     uint64 `protobuf:"varint,7,opt,name=kept,proto3" json:"kept,omitempty"`
+	Failures uint64 `protobuf:"varint,8,opt,name=failures,proto3" json:"failures,omitempty"`
+	Dropped  uint64 `protobuf:"varint,9,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	// Pieces of work in the background, those that failed, and whether there is more to do.
+	Steps        uint64 `protobuf:"varint,10,opt,name=steps,proto3" json:"steps,omitempty"`
+	StepFailures uint64 `protobuf:"varint,11,opt,name=step_failures,json=stepFailures,proto3" json:"step_failures,omitempty"`
+	Busy         bool   `protobuf:"varint,12,opt,name=busy,proto3" json:"busy,omitempty"`
+	LastError    string `protobuf:"bytes,13,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// In bytes.
+	WrittenToday  uint64 `protobuf:"varint,14,opt,name=written_today,json=writtenToday,proto3" json:"written_today,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusArchive) Reset() {
+	*x = StatusArchive{}
+	mi := &file_status_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusArchive) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusArchive) ProtoMessage() {}
+
+func (x *StatusArchive) ProtoReflect() protoreflect.Message {
+	mi := &file_status_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusArchive.ProtoReflect.Descriptor instead.
+func (*StatusArchive) Descriptor() ([]byte, []int) {
+	return file_status_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *StatusArchive) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *StatusArchive) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *StatusArchive) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *StatusArchive) GetLastSeq() uint64 {
+	if x != nil {
+		return x.LastSeq
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetLastKept() *StatusSpan {
+	if x != nil {
+		return x.LastKept
+	}
+	return nil
+}
+
+func (x *StatusArchive) GetLag() uint64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetKept() uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetFailures() uint64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetDropped() uint64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetSteps() uint64 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetStepFailures() uint64 {
+	if x != nil {
+		return x.StepFailures
+	}
+	return 0
+}
+
+func (x *StatusArchive) GetBusy() bool {
+	if x != nil {
+		return x.Busy
+	}
+	return false
+}
+
+func (x *StatusArchive) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *StatusArchive) GetWrittenToday() uint64 {
+	if x != nil {
+		return x.WrittenToday
+	}
+	return 0
+}
+
 // StatusSpan is a span of time, from start until before end.
 type StatusSpan struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1336,7 +1501,7 @@ type StatusSpan struct {
 
 func (x *StatusSpan) Reset() {
 	*x = StatusSpan{}
-	mi := &file_status_proto_msgTypes[9]
+	mi := &file_status_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1348,7 +1513,7 @@ func (x *StatusSpan) String() string {
 func (*StatusSpan) ProtoMessage() {}
 
 func (x *StatusSpan) ProtoReflect() protoreflect.Message {
-	mi := &file_status_proto_msgTypes[9]
+	mi := &file_status_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1361,7 +1526,7 @@ func (x *StatusSpan) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSpan.ProtoReflect.Descriptor instead.
 func (*StatusSpan) Descriptor() ([]byte, []int) {
-	return file_status_proto_rawDescGZIP(), []int{9}
+	return file_status_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusSpan) GetStartNs() int64 {
@@ -1382,7 +1547,7 @@ var File_status_proto protoreflect.FileDescriptor
 
 const file_status_proto_rawDesc = "" +
 	"\n" +
-	"\fstatus.proto\x12\aweir.v1\"\xcd\x03\n" +
+	"\fstatus.proto\x12\aweir.v1\"\xff\x03\n" +
 	"\x06Status\x12\x1d\n" +
 	"\n" +
 	"started_ns\x18\x01 \x01(\x03R\tstartedNs\x12&\n" +
@@ -1396,7 +1561,8 @@ const file_status_proto_rawDesc = "" +
 	"\fdead_letters\x18\t \x01(\x04R\vdeadLetters\x12\x16\n" +
 	"\x06losses\x18\n" +
 	" \x01(\x04R\x06losses\x12>\n" +
-	"\fcomputations\x18\v \x03(\v2\x1a.weir.v1.StatusComputationR\fcomputations\"\xb5\x01\n" +
+	"\fcomputations\x18\v \x03(\v2\x1a.weir.v1.StatusComputationR\fcomputations\x120\n" +
+	"\aarchive\x18\f \x01(\v2\x16.weir.v1.StatusArchiveR\aarchive\"\xb5\x01\n" +
 	"\vStatusActor\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\tR\x05state\x12\x19\n" +
@@ -1528,7 +1694,24 @@ const file_status_proto_rawDesc = "" +
 	"\x06budget\x18\b \x01(\x04R\x06budget\x12\x18\n" +
 	"\aamended\x18\t \x01(\x04R\aamended\x12%\n" +
 	"\x0eamendments_cut\x18\n" +
-	" \x01(\x04R\ramendmentsCut\">\n" +
+	" \x01(\x04R\ramendmentsCut\"\x89\x03\n" +
+	"\rStatusArchive\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\x12\x16\n" +
+	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x19\n" +
+	"\blast_seq\x18\x04 \x01(\x04R\alastSeq\x120\n" +
+	"\tlast_kept\x18\x05 \x01(\v2\x13.weir.v1.StatusSpanR\blastKept\x12\x10\n" +
+	"\x03lag\x18\x06 \x01(\x04R\x03lag\x12\x12\n" +
+	"\x04kept\x18\a \x01(\x04R\x04kept\x12\x1a\n" +
+	"\bfailures\x18\b \x01(\x04R\bfailures\x12\x18\n" +
+	"\adropped\x18\t \x01(\x04R\adropped\x12\x14\n" +
+	"\x05steps\x18\n" +
+	" \x01(\x04R\x05steps\x12#\n" +
+	"\rstep_failures\x18\v \x01(\x04R\fstepFailures\x12\x12\n" +
+	"\x04busy\x18\f \x01(\bR\x04busy\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\r \x01(\tR\tlastError\x12#\n" +
+	"\rwritten_today\x18\x0e \x01(\x04R\fwrittenToday\">\n" +
 	"\n" +
 	"StatusSpan\x12\x19\n" +
 	"\bstart_ns\x18\x01 \x01(\x03R\astartNs\x12\x15\n" +
@@ -1546,7 +1729,7 @@ func file_status_proto_rawDescGZIP() []byte {
 	return file_status_proto_rawDescData
 }
 
-var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_status_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_status_proto_goTypes = []any{
 	(*Status)(nil),            // 0: weir.v1.Status
 	(*StatusActor)(nil),       // 1: weir.v1.StatusActor
@@ -1557,7 +1740,8 @@ var file_status_proto_goTypes = []any{
 	(*StatusFlows)(nil),       // 6: weir.v1.StatusFlows
 	(*StatusSlicer)(nil),      // 7: weir.v1.StatusSlicer
 	(*StatusTier)(nil),        // 8: weir.v1.StatusTier
-	(*StatusSpan)(nil),        // 9: weir.v1.StatusSpan
+	(*StatusArchive)(nil),     // 9: weir.v1.StatusArchive
+	(*StatusSpan)(nil),        // 10: weir.v1.StatusSpan
 }
 var file_status_proto_depIdxs = []int32{
 	1,  // 0: weir.v1.Status.actors:type_name -> weir.v1.StatusActor
@@ -1566,17 +1750,19 @@ var file_status_proto_depIdxs = []int32{
 	7,  // 3: weir.v1.Status.slicer:type_name -> weir.v1.StatusSlicer
 	8,  // 4: weir.v1.Status.tiers:type_name -> weir.v1.StatusTier
 	3,  // 5: weir.v1.Status.computations:type_name -> weir.v1.StatusComputation
-	4,  // 6: weir.v1.StatusSource.metrics:type_name -> weir.v1.StatusMetric
-	4,  // 7: weir.v1.StatusComputation.metrics:type_name -> weir.v1.StatusMetric
-	6,  // 8: weir.v1.StatusShard.flows:type_name -> weir.v1.StatusFlows
-	9,  // 9: weir.v1.StatusSlicer.open:type_name -> weir.v1.StatusSpan
-	9,  // 10: weir.v1.StatusSlicer.last_closed:type_name -> weir.v1.StatusSpan
-	9,  // 11: weir.v1.StatusTier.span:type_name -> weir.v1.StatusSpan
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	9,  // 6: weir.v1.Status.archive:type_name -> weir.v1.StatusArchive
+	4,  // 7: weir.v1.StatusSource.metrics:type_name -> weir.v1.StatusMetric
+	4,  // 8: weir.v1.StatusComputation.metrics:type_name -> weir.v1.StatusMetric
+	6,  // 9: weir.v1.StatusShard.flows:type_name -> weir.v1.StatusFlows
+	10, // 10: weir.v1.StatusSlicer.open:type_name -> weir.v1.StatusSpan
+	10, // 11: weir.v1.StatusSlicer.last_closed:type_name -> weir.v1.StatusSpan
+	10, // 12: weir.v1.StatusTier.span:type_name -> weir.v1.StatusSpan
+	10, // 13: weir.v1.StatusArchive.last_kept:type_name -> weir.v1.StatusSpan
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_status_proto_init() }
@@ -1590,7 +1776,7 @@ func file_status_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_status_proto_rawDesc), len(file_status_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
