@@ -77,9 +77,6 @@ func (d *decoder) gather(c *decColumn, from, n int) {
 		c.ids = make([]uint32, n)
 	}
 	c.ids = c.ids[:n]
-	for len(c.of) < d.defs {
-		c.of = append(c.of, 0)
-	}
 	of := c.of
 	for i, def := range d.rows.defs[from : from+n] {
 		c.ids[i] = of[def]

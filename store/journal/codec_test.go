@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"weir/bench/history"
 	"weir/columns"
 	"weir/columns/ip"
@@ -138,7 +140,7 @@ func BenchmarkEncode(b *testing.B) {
 					if accounts {
 						book(all)
 					}
-					rows, size := 0, 0
+					rows, size, before := 0, 0, cpu()
 					for b.Loop() {
 						for _, p := range encodeAll(all, epoch) {
 							size += len(p) + frameHead
@@ -147,6 +149,7 @@ func BenchmarkEncode(b *testing.B) {
 					}
 					b.ReportMetric(float64(size)/float64(rows), "bytes/row")
 					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(rows), "ns/row")
+					b.ReportMetric(float64(cpu()-before)/float64(rows), "cpu-ns/row")
 				})
 		}
 	}
@@ -164,7 +167,7 @@ func BenchmarkReplay(b *testing.B) {
 			if kind == "accounts" {
 				d.accounts = newLedger()
 			}
-			rows := 0
+			rows, before := 0, cpu()
 			var block store.Block
 			for b.Loop() {
 				for i, p := range payloads {
@@ -189,6 +192,17 @@ func BenchmarkReplay(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(rows)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+			b.ReportMetric(float64(rows)*1e3/float64(cpu()-before), "Mrows/cpu-s")
 		})
 	}
+}
+
+// cpu is the processor time that this process took, collection of garbage and all: other programs on the machine
+// do not count in it.
+func cpu() int64 {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }

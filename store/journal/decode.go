@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"slices"
 
 	"weir/columns"
 	"weir/store"
@@ -30,7 +31,7 @@ type decoder struct {
 	want     func(*columns.Column) bool
 	accounts *ledger
 	amend    *amending
-	mask     []bool
+	mask     []byte
 
 	rows decRows
 }
@@ -43,7 +44,7 @@ type decColumn struct {
 	cells  uint32 // how many there are, with the empty one
 	text   []byte
 	ends   []uint32
-	// of tells the cell of each definition; definitions beyond its end have the empty one.
+	// of tells the cell of each definition, of a wanted column.
 	of  []uint32
 	ids []uint32
 	buf []byte
@@ -88,7 +89,7 @@ func (d *decoder) slice(w *wire, h *head, start int64, shown bool) error {
 			return fmt.Errorf("definition of a flow: %w", errDamaged)
 		}
 	}
-	if h.rows > len(w.b)/2 {
+	if h.rows > w.left()/2 {
 		return fmt.Errorf("rows: %w", errDamaged)
 	}
 	if d.accounts != nil {
@@ -103,7 +104,7 @@ func (d *decoder) slice(w *wire, h *head, start int64, shown bool) error {
 	if h.flags&sliceAmendments != 0 {
 		d.readAmendments(w)
 	}
-	if w.bad || len(w.b) > 0 {
+	if w.bad || w.left() > 0 {
 		return fmt.Errorf("end of a slice: %w", errDamaged)
 	}
 	return nil
@@ -130,6 +131,9 @@ func (d *decoder) readColumns(w *wire) {
 		}
 		c.cells, c.text, c.ends, c.of = 1, c.text[:0], c.ends[:0], c.of[:0]
 		c.wanted = d.accounts != nil || c.column != nil && (d.want == nil || d.want(c.column))
+		if c.wanted {
+			c.of = append(c.of, make([]uint32, d.defs)...)
+		}
 		d.key.learn(c.name, len(d.columns)-1)
 	}
 }
@@ -204,60 +208,45 @@ func (d *decoder) definition(w *wire, start int64) {
 
 // tuple reads the cells that differ from those of the reference.
 func (d *decoder) tuple(w *wire, ref int) {
-	at := 0
 	d.mask = d.mask[:0]
-	for more := true; more; at += 7 {
+	for more := true; more; {
 		b := w.byte()
 		more = b&0x80 != 0
-		for bit := range 7 {
-			d.mask = append(d.mask, b&(1<<bit) != 0)
-		}
-		if at > maxColumns {
+		d.mask = append(d.mask, b&0x7f)
+		if len(d.mask) > maxColumns/7+1 {
 			w.fail()
 		}
 	}
-	for i := range d.mask {
-		if i >= len(d.columns) {
-			if d.mask[i] {
-				w.fail()
-			}
-			continue
-		}
+	for i := range d.columns {
 		c := &d.columns[i]
-		if !d.mask[i] {
-			if c.wanted {
-				c.inherit(d.defs, ref)
+		switch {
+		case i/7 < len(d.mask) && d.mask[i/7]&(1<<(i%7)) != 0:
+			if n := d.cell(w, c); c.wanted {
+				c.of = append(c.of, n)
 			}
-			continue
-		}
-		if n := d.cell(w, c); c.wanted {
-			c.set(d.defs, n)
-		}
-	}
-	for i := len(d.mask); i < len(d.columns); i++ {
-		if c := &d.columns[i]; c.wanted {
-			c.inherit(d.defs, ref)
+		case !c.wanted:
+		case ref < d.defs:
+			c.of = append(c.of, c.of[ref])
+		default:
+			c.of = append(c.of, 0)
 		}
 	}
-}
-
-func (c *decColumn) inherit(def, ref int) {
-	if ref < len(c.of) {
-		c.set(def, c.of[ref])
+	for i := len(d.columns); i < 7*len(d.mask); i++ {
+		if d.mask[i/7]&(1<<(i%7)) != 0 {
+			w.fail()
+			return
+		}
 	}
-}
-
-func (c *decColumn) set(def int, n uint32) {
-	for len(c.of) < def {
-		c.of = append(c.of, 0)
-	}
-	c.of = append(c.of, n)
 }
 
 // readRows reads the rows of a slice.
 func (d *decoder) readRows(w *wire, n int, start uint64, shown bool) error {
 	def := uint64(0)
 	r := &d.rows
+	at := len(r.defs)
+	if shown {
+		d.grow(n)
+	}
 	for range n {
 		def += w.u()
 		flags := w.byte()
@@ -268,7 +257,7 @@ func (d *decoder) readRows(w *wire, n int, start uint64, shown bool) error {
 		if flags&rowCounts != 0 {
 			m[store.Started], m[store.Ended] = w.u(), w.u()
 		} else {
-			m[store.Started], m[store.Ended] = uint64(flags&rowStarted), uint64(flags&rowEnded/rowEnded)
+			m[store.Started], m[store.Ended] = uint64(flags&rowStarted), uint64((flags&rowEnded)/rowEnded)
 		}
 		if flags&rowNoUp == 0 {
 			m[store.UpBytes], m[store.UpPackets] = w.u(), w.u()
@@ -279,13 +268,12 @@ func (d *decoder) readRows(w *wire, n int, start uint64, shown bool) error {
 		if flags&rowGiven != 0 || d.accounts != nil {
 			d.account(w, int(def), flags, &m) //nolint:gosec // Checked.
 		}
-		if !shown {
-			continue
-		}
-		r.defs = append(r.defs, uint32(def)) //nolint:gosec // Checked.
-		r.starts = append(r.starts, start)
-		for i, v := range m {
-			r.measures[i] = append(r.measures[i], v)
+		if shown {
+			r.defs[at], r.starts[at] = uint32(def), start //nolint:gosec // Checked.
+			for i, v := range m {
+				r.measures[i][at] = v
+			}
+			at++
 		}
 	}
 	if w.bad {
@@ -295,4 +283,15 @@ func (d *decoder) readRows(w *wire, n int, start uint64, shown bool) error {
 		d.amend.rows(d)
 	}
 	return nil
+}
+
+// grow makes room for n rows.
+func (d *decoder) grow(n int) {
+	r := &d.rows
+	n += len(r.defs)
+	r.defs = slices.Grow(r.defs, n-len(r.defs))[:n]
+	r.starts = slices.Grow(r.starts, n-len(r.starts))[:n]
+	for i := range r.measures {
+		r.measures[i] = slices.Grow(r.measures[i], n-len(r.measures[i]))[:n]
+	}
 }

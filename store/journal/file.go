@@ -98,8 +98,7 @@ func (r *reader) frame(off int64, s salt) (payload []byte, size int, err error) 
 	if b, err = r.bytes(off, size); err != nil {
 		return nil, size, err
 	}
-	payload, _, _ = cutFrame(b, s)
-	return payload, size, nil
+	return cutFrame(b, s), size, nil
 }
 
 // The versions that a first line can tell.

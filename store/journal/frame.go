@@ -57,52 +57,58 @@ func checksum(s salt, length, payload []byte) uint32 {
 	return crc32.Update(sum, castagnoli, payload)
 }
 
-// cutFrame gives the payload of the frame at the start of b. short says that b ends before the frame does.
-func cutFrame(b []byte, s salt) (payload []byte, size int, short bool) {
+// cutFrame gives the payload of the frame at the start of b, or nil if it is not sound.
+func cutFrame(b []byte, s salt) []byte {
 	if len(b) < frameHead {
-		return nil, 0, true
+		return nil
 	}
 	n := binary.LittleEndian.Uint32(b)
-	if n == 0 || n > maxPayload {
-		return nil, 0, false
+	if n == 0 || uint64(n) > uint64(len(b)-frameHead) {
+		return nil
 	}
-	size = frameHead + int(n)
-	if len(b) < size {
-		return nil, size, true
-	}
-	payload = b[frameHead:size]
+	payload := b[frameHead : frameHead+int(n)]
 	if checksum(s, b[:4], payload) != binary.LittleEndian.Uint32(b[4:]) {
-		return nil, 0, false
+		return nil
 	}
-	return payload, size, false
+	return payload
 }
 
 // wire reads the fields of a payload one after the other. After the first that cannot be it reads zeros.
 type wire struct {
 	b   []byte
+	at  int
 	bad bool
 }
 
+// left is how many bytes follow.
+func (w *wire) left() int { return len(w.b) - w.at }
+
 func (w *wire) u() uint64 {
-	if len(w.b) > 0 && w.b[0] < 0x80 {
-		v := w.b[0]
-		w.b = w.b[1:]
-		return uint64(v)
+	if w.at < len(w.b) {
+		if v := w.b[w.at]; v < 0x80 {
+			w.at++
+			return uint64(v)
+		}
 	}
 	return w.long()
 }
 
 func (w *wire) long() uint64 {
-	v, n := binary.Uvarint(w.b)
+	b := w.b[w.at:]
+	if len(b) > 1 && b[1] < 0x80 {
+		w.at += 2
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7
+	}
+	v, n := binary.Uvarint(b)
 	if n <= 0 {
 		w.fail()
 		return 0
 	}
-	w.b = w.b[n:]
+	w.at += n
 	return v
 }
 
-func (w *wire) fail() { w.b, w.bad = nil, true }
+func (w *wire) fail() { w.b, w.at, w.bad = nil, 0, true }
 
 func (w *wire) s() int64 {
 	v := w.u()
@@ -110,22 +116,22 @@ func (w *wire) s() int64 {
 }
 
 func (w *wire) byte() byte {
-	if len(w.b) == 0 {
+	if w.at >= len(w.b) {
 		w.fail()
 		return 0
 	}
-	v := w.b[0]
-	w.b = w.b[1:]
+	v := w.b[w.at]
+	w.at++
 	return v
 }
 
 func (w *wire) bytes(n uint64) []byte {
-	if n > uint64(len(w.b)) {
+	if n > uint64(w.left()) { //nolint:gosec // Not negative.
 		w.fail()
 		return nil
 	}
-	v := w.b[:n]
-	w.b = w.b[n:]
+	v := w.b[w.at : w.at+int(n)] //nolint:gosec // Checked.
+	w.at += len(v)
 	return v
 }
 
@@ -134,7 +140,7 @@ func (w *wire) text() []byte { return w.bytes(w.u()) }
 // count reads how many things follow, of which each takes so many bytes or more.
 func (w *wire) count(least int) int {
 	n := w.u()
-	if n > uint64(len(w.b)/least) {
+	if n > uint64(w.left()/least) { //nolint:gosec // Not negative.
 		w.fail()
 		return 0
 	}

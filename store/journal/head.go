@@ -176,7 +176,7 @@ func cutHeader(payload []byte) (h header, ok bool) {
 	h.created = w.s()
 	h.slice, h.segment = int64(w.u()), int64(w.u()) //nolint:gosec // Not used for more than to be shown.
 	h.bucket = w.s()
-	return h, !w.bad && len(w.b) == 0
+	return h, !w.bad && w.left() == 0
 }
 
 // session is one time that the journal was open.
@@ -206,7 +206,7 @@ func cutSession(payload []byte) (s session, ok bool) {
 	s.boot = string(w.text())
 	s.began = w.s()
 	s.losses = cutLosses(&w)
-	return s, !w.bad && len(w.b) == 0
+	return s, !w.bad && w.left() == 0
 }
 
 // relabel shifts slices.
@@ -227,7 +227,7 @@ func cutRelabel(payload []byte) (r relabel, ok bool) {
 	}
 	w.bytes(uint64(len(salt{})))
 	r.since, r.shift = w.u(), w.s()
-	return r, !w.bad && len(w.b) == 0
+	return r, !w.bad && w.left() == 0
 }
 
 // end closes a segment.
@@ -244,5 +244,5 @@ func cutEnd(payload []byte) (e end, ok bool) {
 		return e, false
 	}
 	e.slices, e.last = w.u(), w.u()
-	return e, !w.bad && len(w.b) == 0
+	return e, !w.bad && w.left() == 0
 }

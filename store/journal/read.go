@@ -212,7 +212,7 @@ func (e *epochReader) read(told func(*frame, *head), holds func(*frame) bool, af
 			return err
 		}
 		e.bytes += uint64(len(b))
-		payload, _, _ := cutFrame(b, e.d.salt)
+		payload := cutFrame(b, e.d.salt)
 		if payload == nil {
 			return fmt.Errorf("slice %d: %w", f.seq, errDamaged)
 		}
