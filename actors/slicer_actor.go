@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"weir/messages"
+	"weir/sources"
 )
 
 // slicerSeat is what the slicer's actor keeps over its restarts. It is the slicer's ports.
@@ -186,12 +187,22 @@ func (s *slicerSeat) losses(now time.Time) (all []messages.Loss, down bool) {
 	all = s.book.take()
 	for _, src := range s.sources {
 		loss, lost, isDown := src.presence.take(src.spec.Name, now)
+		tags := bringsTagsOnly(src.spec.Config)
+		if tags { // No byte is missing without it.
+			loss.Kind = messages.LossUntagged
+		}
 		if lost {
 			all = append(all, loss)
 		}
-		down = down || isDown
+		down = down || isDown && !tags
 	}
 	return all, down
+}
+
+// bringsTagsOnly says whether a source says of itself that it does not count.
+func bringsTagsOnly(c sources.Config) bool {
+	counting, says := c.(sources.Counting)
+	return says && counting.CountsBy() == ""
 }
 
 func (s *slicerSeat) done(o order) {

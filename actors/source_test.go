@@ -103,6 +103,28 @@ func TestSourceThatCannotBeMade(t *testing.T) {
 	})
 }
 
+// tagging is the config of a source that says that it does not count.
+type tagging struct{ config }
+
+func (tagging) CountsBy() string { return "" }
+
+// No byte is missing while a source is down that brings tags alone.
+func TestSourceOfTagsThatIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tier := &fakeTier{}
+		broken := config(func(sources.Core) (sources.Source, error) { return nil, errGiven })
+		o := options(tier, SourceSpec{"names", tagging{broken}}, SourceSpec{"good", fixed(push(idle))})
+		o.Clock = noonClock()
+		s := start(t, o)
+		rest(15 * time.Second)
+		sl := tier.all()[0]
+		if down, _, _ := tier.losses(messages.LossUntagged); len(down) != 1 || len(sl.Losses) != 1 || !sl.Complete {
+			t.Errorf("complete %v, losses %v", sl.Complete, sl.Losses)
+		}
+		drain(t, s)
+	})
+}
+
 func TestSnapshotsAreTakenBeforeEachSlice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tier, ts := &fakeTier{}, newTables()

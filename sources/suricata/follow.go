@@ -152,8 +152,12 @@ func (f *follower) begin(ctx context.Context, file *os.File) error {
 
 // missed tells that a file is gone of which not all was read.
 func (f *follower) missed() {
+	kind := messages.LossDown
+	if !f.losses.counting {
+		kind = messages.LossUntagged
+	}
 	f.out.Lost(messages.Loss{
-		Source: f.name, Kind: messages.LossDown,
+		Source: f.name, Kind: kind,
 		Detail: "Suricata's file was replaced while nobody followed it; the end of the old one was not read",
 	})
 }

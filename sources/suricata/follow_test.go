@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weir/messages"
 	"weir/sources"
 )
 
@@ -196,7 +197,8 @@ func TestFollowAfterFailure(t *testing.T) {
 	last.wantNames("five")
 	last.out.mu.Lock()
 	defer last.out.mu.Unlock()
-	if l := last.out.losses; len(l) != 1 || !strings.Contains(l[0].Detail, "replaced while nobody followed it") {
+	if l := last.out.losses; len(l) != 1 || l[0].Kind != messages.LossUntagged ||
+		!strings.Contains(l[0].Detail, "replaced while nobody followed it") {
 		t.Errorf("%+v", l)
 	}
 }

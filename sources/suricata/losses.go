@@ -71,6 +71,8 @@ type losses struct {
 	fresh    [reasonCount]uint64
 	from, to [reasonCount]time.Time
 	shed     time.Time // when the queue was full last
+	// counting says that the events count traffic. Otherwise only tags are missing, and no byte of any sum.
+	counting bool
 }
 
 // add counts n losses now.
@@ -98,8 +100,12 @@ func (l *losses) tell(out sources.Outlet, source string) {
 	var list []messages.Loss
 	for r, about := range reasons() {
 		if l.fresh[r] > 0 {
+			kind := about.kind
+			if !l.counting {
+				kind = messages.LossUntagged
+			}
 			list = append(list, messages.Loss{
-				Source: source, Kind: about.kind, Count: l.fresh[r], Detail: about.detail,
+				Source: source, Kind: kind, Count: l.fresh[r], Detail: about.detail,
 				Span: messages.Span{Start: l.from[r], End: l.to[r]},
 			})
 		}
