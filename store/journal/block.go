@@ -40,9 +40,8 @@ func (d *decoder) block(b *store.Block, from, n int) {
 	for column, hits := range amended { // Columns that no row of the epoch has.
 		c := decColumn{column: column, ids: make([]uint32, n)}
 		text, ends := c.amend(hits)
-		b.Cells = append(b.Cells, store.PartCells{
-			Column: column, IDs: store.IntsOf(nil, c.ids), Dict: store.NewDict(string(text), store.IntsOf(nil, ends), nil),
-		})
+		dict := store.NewDict(string(text), store.IntsOf(nil, ends), nil)
+		b.Cells = append(b.Cells, store.PartCells{Column: column, IDs: store.IntsOf(nil, c.ids), Dict: dict})
 	}
 }
 

@@ -102,7 +102,9 @@ func (l *life) again() {
 	}
 	l.synced = len(l.said)
 	for _, seq := range l.dying {
-		held := slices.ContainsFunc(l.j.Segments(), func(s journal.Segment) bool { return s.First <= seq && seq <= s.Last })
+		held := slices.ContainsFunc(l.j.Segments(), func(s journal.Segment) bool {
+			return s.First <= seq && seq <= s.Last
+		})
 		l.dropped[seq] = !held
 	}
 	l.dying = nil
@@ -124,7 +126,7 @@ func (l *life) again() {
 	}
 	if l.next == nil || l.next.Seq != r.Seq+1 {
 		l.t.Logf("goes on with %d after %d", r.Seq, len(l.said))
-		l.w.Maker.Rewind(r.Seq)
+		l.w.Rewind(r.Seq)
 		l.next = nil
 	}
 }
@@ -198,7 +200,7 @@ func TestFaults(t *testing.T) {
 		o.Sync = journal.SyncPolicy(seed % 2)
 		j, _ := open(t, d, "/journal", o)
 		rate, refused := 4, 0
-		d.Fail(func(op disktest.Op, name string) error {
+		d.Fail(func(op disktest.Op, _ string) error {
 			if op == disktest.OpRead || r.IntN(rate) > 0 {
 				return nil
 			}

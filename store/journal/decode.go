@@ -181,11 +181,11 @@ func (c *decColumn) cellOf(def int) uint32 {
 func (d *decoder) definition(w *wire, start int64) {
 	v := w.u()
 	flags, distance := v&(1<<defFlags-1), v>>defFlags
-	if distance > uint64(d.defs) {
+	if distance > uint64(d.defs) { //nolint:gosec // A count.
 		w.fail()
 		return
 	}
-	ref := d.defs - int(distance) //nolint:gosec // Checked. Without a reference it is the definition itself.
+	ref := d.defs - int(distance) // Without a reference it is the definition itself.
 	number, id := uint64(0), int32(-1)
 	if distance > 0 {
 		number, id = d.numbers[ref], d.identityOf[ref]

@@ -242,7 +242,8 @@ func (e *encoder) part(p *messages.Rows, s *messages.Slice) {
 		}
 		r := encRow{
 			counts: [2]messages.Counter{
-				{Bytes: p.UpBytes[row], Packets: p.UpPackets[row]}, {Bytes: p.DownBytes[row], Packets: p.DownPackets[row]},
+				{Bytes: p.UpBytes[row], Packets: p.UpPackets[row]},
+				{Bytes: p.DownBytes[row], Packets: p.DownPackets[row]},
 			},
 			started: p.Started[row], ended: p.Ended[row], account: -1,
 		}
@@ -256,7 +257,7 @@ func (e *encoder) part(p *messages.Rows, s *messages.Slice) {
 			}
 		}
 		def := e.def(sc.tuple, number, account, start)
-		sc.order = append(sc.order, uint64(def)<<32|uint64(len(sc.rows))) //nolint:gosec // Rows fit into 32 bits.
+		sc.order = append(sc.order, uint64(def)<<32|uint64(len(sc.rows)))
 		sc.rows = append(sc.rows, r)
 	}
 }
@@ -558,44 +559,4 @@ func (e *encoder) appendAmendments(list []messages.Amendment) bool {
 		}
 	}
 	return true
-}
-
-// numbers gives flows short numbers for a session.
-type numbers struct {
-	now, before map[uint64]uint64
-	next        uint64
-}
-
-// fewFlows are never forgotten.
-const fewFlows = 1 << 12
-
-func newNumbers() *numbers {
-	return &numbers{now: map[uint64]uint64{}, next: 1}
-}
-
-func (n *numbers) find(flow uint64) uint64 {
-	if v, ok := n.now[flow]; ok {
-		return v
-	}
-	return n.before[flow]
-}
-
-func (n *numbers) of(flow uint64) uint64 {
-	if v, ok := n.now[flow]; ok {
-		return v
-	}
-	v, ok := n.before[flow]
-	if !ok {
-		v = n.next
-		n.next++
-	}
-	n.now[flow] = v
-	return v
-}
-
-// age forgets flows that were not seen for an epoch or two.
-func (n *numbers) age() {
-	if len(n.now) > fewFlows {
-		n.before, n.now = n.now, make(map[uint64]uint64, len(n.now))
-	}
 }

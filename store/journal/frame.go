@@ -63,7 +63,7 @@ func cutFrame(b []byte, s salt) []byte {
 		return nil
 	}
 	n := binary.LittleEndian.Uint32(b)
-	if n == 0 || uint64(n) > uint64(len(b)-frameHead) {
+	if n == 0 || uint64(n) > uint64(len(b)-frameHead) { //nolint:gosec // Not negative.
 		return nil
 	}
 	payload := b[frameHead : frameHead+int(n)]

@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/binary"
 	"testing"
-	"time"
 
 	"weir/columns"
 	"weir/columns/app"
@@ -14,8 +13,7 @@ import (
 // FuzzDecode reads payloads as if their checksums were right. Each is one slice after the other of an epoch: u16
 // length and that many bytes.
 func FuzzDecode(f *testing.F) {
-	all := busyHour(f, 60, 50*time.Second)
-	book(all)
+	all := booked()
 	all[1].Amendments = []messages.Amendment{{Flow: all[0].Parts[0].Flow[0], Cells: []messages.AmendedCell{
 		{Column: app.Column.Column, Value: "x"},
 	}}}
@@ -35,7 +33,7 @@ func FuzzDecode(f *testing.F) {
 		cutHeader(b)
 		cutSession(b)
 		cutRelabel(b)
-		cutEnd(b)
+		isEnd(b)
 	})
 }
 

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"time"
@@ -60,7 +61,7 @@ func cutHead(w *wire, s salt) (h head) {
 	}
 	h.flags = w.byte()
 	if h.flags&sliceEpoch != 0 {
-		if string(w.bytes(uint64(len(s)))) != string(s[:]) {
+		if !bytes.Equal(w.bytes(uint64(len(s))), s[:]) {
 			w.fail()
 		}
 		copy(h.session[:], w.bytes(uint64(len(s))))
@@ -72,12 +73,12 @@ func cutHead(w *wire, s salt) (h head) {
 		w.fail()
 		return h
 	}
-	h.end = h.start + int64(length) //nolint:gosec // Bounded above.
+	h.end = h.start + int64(length)
 	rows := w.u()
 	if rows > maxPayload/2 {
 		w.fail()
 	}
-	h.rows = int(rows) //nolint:gosec // Bounded above.
+	h.rows = int(rows)
 	if h.flags&sliceLosses != 0 {
 		h.losses = cutLosses(w)
 	}
@@ -238,11 +239,11 @@ func appendEnd(dst []byte, e end) []byte {
 	return binary.AppendUvarint(dst, e.last)
 }
 
-func cutEnd(payload []byte) (e end, ok bool) {
+// isEnd says whether a payload is a sound end.
+func isEnd(payload []byte) bool {
 	w := wire{b: payload}
-	if kind(w.byte()) != kindEnd {
-		return e, false
-	}
-	e.slices, e.last = w.u(), w.u()
-	return e, !w.bad && w.left() == 0
+	k := kind(w.byte())
+	w.u()
+	w.u()
+	return k == kindEnd && !w.bad && w.left() == 0
 }

@@ -109,11 +109,11 @@ func (k *keyColumns) addresses(cell cellsOf, localIsA bool) (a, b [16]byte, ok b
 
 func (k *keyColumns) ports(cell cellsOf, localIsA bool) (a, b uint16, ok bool) {
 	var ends [2]uint16
-	for i := range ends {
-		switch c := cell(k.port[i]); len(c) {
+	for i, column := range k.port {
+		switch c := cell(column); len(c) {
 		case 0:
 		case 2:
-			ends[i] = binary.BigEndian.Uint16(c)
+			ends[i%2] = binary.BigEndian.Uint16(c)
 		default:
 			return 0, 0, false
 		}
@@ -294,7 +294,7 @@ func (e *encoder) appendIdentity(dst []byte, id *identity, tuple []uint32, start
 
 func appendAddr(dst []byte, e *messages.End) []byte {
 	ip := e.IP().AsSlice()
-	return append(append(dst, byte(len(ip))), ip...) //nolint:gosec // 4 or 16.
+	return append(append(dst, byte(len(ip))), ip...)
 }
 
 func (e *encoder) appendTags(dst []byte, tags []columns.Tag) []byte {

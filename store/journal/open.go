@@ -259,7 +259,7 @@ func (sc *scan) sound(off int64, size int, payload []byte) (ok bool) {
 			}
 		}
 	case kindEnd:
-		_, ok = cutEnd(payload)
+		ok = isEnd(payload)
 		sc.ended = ok
 	case kindSlice:
 		w := wire{b: payload}

@@ -92,7 +92,8 @@ func (w *world) tag(f *flow) {
 	tags := slices.DeleteFunc(slices.Clone(f.Tags), same)
 	tags = append(tags, t)
 	slices.SortFunc(tags, func(a, b columns.Tag) int {
-		return cmp.Or(cmp.Compare(a.Column.Index(), b.Column.Index()), cmp.Compare(a.End, b.End), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(cmp.Compare(a.Column.Index(), b.Column.Index()), cmp.Compare(a.End, b.End),
+			cmp.Compare(a.Value, b.Value))
 	})
 	f.Tags = tags
 	if w.R.IntN(6) == 0 {

@@ -200,8 +200,8 @@ type epochReader struct {
 	bytes uint64
 }
 
-// read reads the rows of the slices that holds chooses, and tells the head of each. An error that is errDamaged means that
-// what is left of the epoch cannot be read; the rows before are there.
+// read reads the rows of the slices that holds chooses, and tells the head of each. An error that is errDamaged
+// means that what is left of the epoch cannot be read; the rows before are there.
 func (e *epochReader) read(told func(*frame, *head), holds func(*frame) bool, after func() error) error {
 	first, last := &e.frames[0], &e.frames[len(e.frames)-1]
 	r := reader{f: e.f, size: last.off + int64(last.size), at: first.off}
