@@ -58,7 +58,7 @@ func (q *newsQueue) index() {
 func (q *newsQueue) addEvent(e *messages.Event) {
 	if n, waits := q.at[e.Flow]; waits {
 		old := &q.events[n-q.first]
-		change := old.Change | e.Change
+		change := old.Change&^messages.FlowEnded | e.Change // Whether it is over is what it says last.
 		*old = *e
 		old.Change = change
 		return

@@ -110,3 +110,14 @@ func TestTooManyEventsMakeAllWorthless(t *testing.T) {
 		t.Errorf("missed %v, %d wait, %d dropped", q.missed, q.waiting(), q.eventsDropped)
 	}
 }
+
+// A flow that ended and came back while the news of it waited lives.
+func TestNewsOfAFlowThatCameBack(t *testing.T) {
+	var q newsQueue
+	q.add([]messages.Event{eventOf(1, messages.FlowStarted)})
+	q.add([]messages.Event{eventOf(1, messages.FlowEnded)})
+	q.add([]messages.Event{eventOf(1, messages.FlowStarted)})
+	if got, _ := q.take(); len(got) != 1 || got[0].Change != messages.FlowStarted {
+		t.Errorf("%+v", got)
+	}
+}

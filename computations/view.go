@@ -3,6 +3,7 @@ package computations
 import (
 	"iter"
 	"net/netip"
+	"slices"
 
 	"weir/messages"
 )
@@ -79,9 +80,22 @@ func (v *View) learn(e *messages.Event) {
 		v.link(n)
 	}
 	p.event = *e
-	if e.Change&messages.FlowEnded != 0 && !p.over {
+	switch over := e.Change&messages.FlowEnded != 0; {
+	case over && !p.over:
 		p.over = true
 		v.over = append(v.over, e.Flow)
+	case !over && p.over:
+		p.over = false
+		v.revive(e.Flow)
+	}
+}
+
+// revive takes a flow that lives again, such as one that had only vanished, out of those that are over.
+func (v *View) revive(id uint64) {
+	i := v.gone + slices.Index(v.over[v.gone:], id)
+	v.over = slices.Delete(v.over, i, i+1)
+	if i < v.fresh {
+		v.fresh--
 	}
 }
 

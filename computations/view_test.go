@@ -51,7 +51,11 @@ func (m *model) learn(e messages.Event) {
 		m.refused++
 		return
 	}
-	if e.Change&messages.FlowEnded != 0 && !slices.Contains(m.old, e.Flow) && !slices.Contains(m.over, e.Flow) {
+	is := func(id uint64) bool { return id == e.Flow }
+	switch {
+	case e.Change&messages.FlowEnded == 0:
+		m.old, m.over = slices.DeleteFunc(m.old, is), slices.DeleteFunc(m.over, is)
+	case !slices.ContainsFunc(m.old, is) && !slices.ContainsFunc(m.over, is):
 		m.over = append(m.over, e.Flow)
 	}
 }
@@ -152,6 +156,29 @@ func TestFlowsThatAreOverStayForASlice(t *testing.T) {
 			t.Errorf("after %d sweeps: %v, want %v", i, got, want)
 		}
 		v.Sweep()
+	}
+}
+
+// TestFlowsThatComeBackStay: one that had vanished, or was folded, is over, and then it is not.
+func TestFlowsThatComeBackStay(t *testing.T) {
+	for sweeps := range 2 {
+		v := computations.NewView(10)
+		v.Learn([]messages.Event{flow(1, host(1), host(2), host(2), messages.FlowStarted|messages.FlowEnded)})
+		for range sweeps {
+			v.Sweep()
+		}
+		v.Learn([]messages.Event{flow(1, host(1), host(2), host(2), messages.FlowStarted)})
+		v.Sweep()
+		v.Sweep()
+		if v.Flow(1) == nil {
+			t.Errorf("gone after it came back behind %d sweeps", sweeps)
+		}
+		v.Learn([]messages.Event{flow(1, host(1), host(2), host(2), messages.FlowEnded)})
+		v.Sweep()
+		v.Sweep()
+		if v.Len() != 0 {
+			t.Error("not gone after its end")
+		}
 	}
 }
 
