@@ -76,33 +76,41 @@ func (b *binder) compare(e *Compare) (store.Filter, *Error) {
 	}
 	switch e.Op {
 	case Equal, In, NotEqual, NotIn:
-		match, err := b.anyOf(c, e.Values)
+		match, equals, err := b.anyOf(c, e.Values)
 		if err != nil {
 			return nil, err
 		}
+		m := anyValue(c, match)
+		m.Equals = equals
 		if e.Op == NotEqual || e.Op == NotIn {
-			return store.Not{Filter: anyValue(c, match)}, nil
+			return store.Not{Filter: m}, nil
 		}
-		return anyValue(c, match), nil
+		return m, nil
 	default:
 		return b.order(c, e.Op, e.Values[0])
 	}
 }
 
-// anyOf gives the test whether a value is one of the operands.
-func (b *binder) anyOf(c *columns.Column, operands []Operand) (func(columns.Value) bool, *Error) {
+// anyOf gives the test whether a value is one of the operands, and these if none of them stands for many values.
+func (b *binder) anyOf(c *columns.Column, operands []Operand) (
+	match func(columns.Value) bool, equals []columns.Value, mistake *Error,
+) {
 	exact := map[columns.Value]bool{}
 	var patterns []func(columns.Value) bool
 	for _, o := range operands {
 		v, pattern, err := b.value(c, o)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if pattern != nil {
 			patterns = append(patterns, pattern)
 		} else {
 			exact[v] = true
+			equals = append(equals, v)
 		}
+	}
+	if len(patterns) > 0 {
+		equals = nil
 	}
 	return func(v columns.Value) bool {
 		if exact[v] {
@@ -114,7 +122,7 @@ func (b *binder) anyOf(c *columns.Column, operands []Operand) (func(columns.Valu
 			}
 		}
 		return false
-	}, nil
+	}, equals, nil
 }
 
 // value reads an operand as one value or as a pattern. What is in quotes is a value if it can be; a bare
