@@ -118,6 +118,17 @@ func confused(tag columns.Tag) computed {
 	}
 }
 
+// confuse fails or panics now and then.
+func confuse(fails, panics int) error {
+	switch {
+	case rand.IntN(panics) == 0:
+		panic("confused")
+	case rand.IntN(fails) == 0:
+		return errGiven
+	}
+	return nil
+}
+
 // disturber makes each actor panic at every so many of its messages.
 type disturber struct {
 	mu    sync.Mutex
@@ -171,6 +182,10 @@ func TestChaos(t *testing.T) {
 		SourceSpec{"sheds", load{sources.Shed, &sent, true}.config()})
 	o.Slice, o.MaxBackoff, o.disturb = 200*time.Millisecond, 20*time.Millisecond, d.disturb
 	o.StateDir = t.TempDir()
+	a := &fakeArchive{}
+	a.onAppend = func(*messages.Slice) error { return confuse(9, 13) }
+	a.onStep = func(context.Context) (bool, error) { return true, confuse(20, 40) }
+	o.Archive = a
 	s := start(t, computing(o, confused(appX), confused(origY)))
 	run := 4 * time.Second
 	if testing.Short() {
@@ -189,6 +204,9 @@ func TestChaos(t *testing.T) {
 	}
 	drain(t, s)
 	checkTotals(t, tier, sent.Load())
+	if kept, lost := a.sums(); kept+lost != tier.totals().Up.Bytes || kept == 0 {
+		t.Errorf("%d in the archive, %d lost, of %d", kept, lost, tier.totals().Up.Bytes)
+	}
 	for _, a := range s.Status().Actors {
 		if a.Name != rootName && a.Failures == 0 {
 			t.Errorf("%s never failed", a.Name)

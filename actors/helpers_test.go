@@ -162,6 +162,7 @@ type fakeTable struct {
 	onRescue  func(*messages.Batch)
 	closes    []*messages.CloseSlice
 	applied   func(*messages.Batch)
+	account   func(*messages.CloseSlice) []messages.Account
 }
 
 func (t *fakeTable) Apply(b *messages.Batch) {
@@ -188,7 +189,10 @@ func (t *fakeTable) Close(c *messages.CloseSlice) *messages.SlicePart {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closes = append(t.closes, c)
-	p := &messages.SlicePart{Seq: c.Seq, Shard: t.options.Shard, Rows: &messages.Rows{Other: t.sum}}
+	p := &messages.SlicePart{Seq: c.Seq, Shard: t.options.Shard, Rows: &messages.Rows{Other: t.sum}, AllAccounts: c.Accounts}
+	if t.account != nil {
+		p.Accounts = t.account(c)
+	}
 	t.sum = messages.Totals{}
 	return p
 }

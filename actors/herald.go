@@ -85,26 +85,35 @@ func (h *herald) work(t events) {
 	for again := true; again; {
 		again = false
 		for _, l := range h.lanes {
-			if l.idle(t) || !l.to.take() {
-				continue
+			if !l.idle(t) && l.to.take() {
+				again = h.handOver(l, t) || again
 			}
-			if l.missed {
-				l.beginAnew(h.shard, t)
-				again = true
-				continue
-			}
-			h.pull(t, maxNews-len(l.events))
-			if l.waiting() == 0 {
-				l.to.release()
-				continue
-			}
-			l.send(h.shard, h.clock)
-			again = true
 		}
 	}
 	for _, l := range h.lanes {
 		l.told(t)
 	}
+}
+
+// handOver sends a computation one message, for which a credit was taken, or gives the credit back if there is
+// none. So it does if the table panics: the lane would be closed for ever after a few of these.
+func (h *herald) handOver(l *newsLane, t events) (sent bool) {
+	defer func() {
+		if !sent {
+			l.to.release()
+		}
+	}()
+	if l.missed {
+		sent = true
+		l.beginAnew(h.shard, t)
+		return true
+	}
+	h.pull(t, maxNews-len(l.events))
+	if l.waiting() == 0 {
+		return false
+	}
+	l.send(h.shard, h.clock)
+	return true
 }
 
 // idle says that there is nothing to hand over.

@@ -208,3 +208,23 @@ func TestLostTableIsToldAnew(t *testing.T) {
 		t.Errorf("%d events, missed %d, retold %d", events, missed, tab.retold)
 	}
 }
+
+// brokenTable panics when news are taken.
+type brokenTable struct{ toldTable }
+
+func (*brokenTable) TakeEvents(int) []messages.Event { panic("given by the test") }
+
+// A table that panics costs no credit, however often it does.
+func TestAPanicKeepsNoCredit(t *testing.T) {
+	r := newReader()
+	h := heraldTo(r)
+	for range 2 * inletWindow {
+		if err := protect("test", func() { h.work(&brokenTable{toldTable{end: 5}}) }); err == nil {
+			t.Fatal("no panic")
+		}
+	}
+	h.work(&toldTable{end: 5})
+	if events, _, _, _ := r.rest(); events != 5 || r.in.taken.Load() != 0 {
+		t.Errorf("%d events, %d credits are taken", events, r.in.taken.Load())
+	}
+}
