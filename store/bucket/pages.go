@@ -219,7 +219,7 @@ func (p *pages) cells(g *gather, r *rows, t *told) (chunk, error) {
 	if err != nil {
 		return c, err
 	}
-	if slices.Contains(localEnds, g.column.Name) {
+	if slices.Contains(localEnds[:], g.column.Name) {
 		for i := range c.pages {
 			low, high := g.bounds(c.pages[i].low, c.pages[i].high)
 			t.pages = append(t.pages, [2][]byte{low, high})

@@ -31,8 +31,8 @@ var keys = []string{ //nolint:gochecknoglobals // A constant table.
 	"remote.site", "remote.name", "remote.ip", "remote.port", "local.ip", "local.port", "proto", "app",
 }
 
-// localEnds name the column that stands for the local end: the first of them that has cells.
-var localEnds = []string{"local.mac", "local.ip"} //nolint:gochecknoglobals // A constant table.
+// localEnds name the columns that stand for the local end: the first, or the second for rows that lack it.
+var localEnds = [...]string{"local.mac", "local.ip"} //nolint:gochecknoglobals // A constant table.
 
 func (r *rows) find(name string) *gather {
 	for _, g := range r.columns {
@@ -87,29 +87,48 @@ func (r *rows) sort() {
 	for i := len(keys) - 1; i >= 0; i-- {
 		r.sortBy(r.find(keys[i]))
 	}
-	for _, name := range localEnds {
-		if g := r.find(name); g != nil && len(g.used) > 0 {
-			r.sortBy(g)
-			return
+	r.sortByEnd(r.find(localEnds[0]), r.find(localEnds[1]))
+}
+
+// sortByEnd sorts by the first column, and rows without a cell in it, behind the others, by the second.
+func (r *rows) sortByEnd(first, second *gather) {
+	switch {
+	case first == nil || len(first.used) == 0:
+		r.sortBy(second)
+		return
+	case second == nil || !slices.Contains(first.ids, 0):
+		r.sortBy(first)
+		return
+	}
+	n := uint32(len(first.used)) //nolint:gosec // At most groupRows.
+	ends := make([]uint32, r.n)
+	for row, id := range first.ids {
+		if ends[row] = id; id == 0 {
+			ends[row] = n + 1 + second.ids[row]
 		}
 	}
+	r.sortIDs(ends, int(n)+1+len(second.used))
 }
 
 // sortBy sorts by one column and keeps the order of rows with the same cell.
 func (r *rows) sortBy(g *gather) {
-	if g == nil || len(g.used) == 0 {
-		return
+	if g != nil && len(g.used) > 0 {
+		r.sortIDs(g.ids, len(g.used))
 	}
-	r.counts = slices.Grow(r.counts[:0], len(g.used)+2)[:len(g.used)+2]
+}
+
+// sortIDs sorts by numbers up to top, one for each row.
+func (r *rows) sortIDs(ids []uint32, top int) {
+	r.counts = slices.Grow(r.counts[:0], top+2)[:top+2]
 	clear(r.counts)
-	for _, id := range g.ids {
+	for _, id := range ids {
 		r.counts[id+1]++
 	}
 	for i := 1; i < len(r.counts); i++ {
 		r.counts[i] += r.counts[i-1]
 	}
 	for _, row := range r.order {
-		at := &r.counts[g.ids[row]]
+		at := &r.counts[ids[row]]
 		r.next[*at] = row
 		*at++
 	}
