@@ -72,7 +72,9 @@ func (r *ranking) gather() {
 	}
 	for _, a := range [...]netip.Addr{r.end.dialled, r.end.addr} {
 		for e := range r.c.cache.groupOf(groupKey{kind: asked, addr: a.As16()}) {
-			r.gatherAll(e)
+			if r.gatherAll(e); len(r.others) >= maxCandidates {
+				break
+			}
 		}
 		if len(r.others)+len(r.late) > 0 {
 			return
@@ -95,12 +97,18 @@ func (r *ranking) gatherOwn(e *entry) {
 	}
 }
 
+// maxCandidates bounds the names that many clients asked for one address: of so many none is better than the others,
+// and whoever asks for thousands must not make each flow to the address expensive.
+const maxCandidates = 32
+
 func (r *ranking) gatherAll(e *entry) {
 	for i := range e.items {
 		n := &e.items[i]
 		switch {
 		case n.at > r.s.start+int64(slack):
-			r.late = r.note(r.late, n)
+			if len(r.late) < maxCandidates {
+				r.late = r.note(r.late, n)
+			}
 		case n.until >= r.s.start:
 			r.others = r.note(r.others, n)
 		}
@@ -114,6 +122,12 @@ func (r *ranking) candidate(n *item) candidate {
 
 // note adds a name to others; of the same name it keeps the last time.
 func (r *ranking) note(list []candidate, n *item) []candidate {
+	for i := range list {
+		if o := &list[i]; o.raw == n.name {
+			o.at = max(o.at, n.at)
+			return list
+		}
+	}
 	c := r.candidate(n)
 	for i := range list {
 		o := &list[i]

@@ -1,6 +1,7 @@
 package bestname
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -220,5 +221,36 @@ func TestMetricsAreDescribed(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 		seen[m.Name] = true
+	}
+}
+
+// TestManyNamesOfAnAddressCostLittle: who makes up addresses to ask from, and asks thousands of names for an
+// address that all use, does not hold up the slice.
+func TestManyNamesOfAnAddressCostLittle(t *testing.T) {
+	server := netip.MustParseAddr("192.0.2.1")
+	for _, asked := range []time.Duration{-time.Minute, time.Minute} { // Before the flow begins, and after.
+		c, view, out := newComputation(testConfig(), noCore()), computations.NewView(10), &sink{}
+		x := &table{t: t, c: c}
+		for i := range maxGroup {
+			for n := range maxNames {
+				host := fmt.Sprintf("n%d.host%d.example", n, i)
+				f := answer(worldStart.Add(asked).Add(time.Duration(n)), numbered(11, i), host, server)
+				c.learn(&f)
+			}
+		}
+		flows := crowd(1, worldStart)
+		view.Learn(flows)
+		now := worldStart.Add(2 * time.Minute).UnixNano()
+		c.Handle(&messages.Events{Time: now, Flows: flows}, view, out)
+		c.Settle(now, view, out)
+		c.subject.read(&flows[0], now)
+		c.ranking.about(&c.subject, &c.subject.responder).gather()
+		others, late := len(c.ranking.others), len(c.ranking.late)
+		if others > maxCandidates+maxNames || late > maxCandidates || others+late < maxCandidates || out.calls != 0 {
+			t.Errorf("%d and %d names are weighed, %d flows named", others, late, out.calls)
+		}
+		if x.metric("ambiguous_total") != 1 {
+			t.Error("it is not told that several names fit")
+		}
 	}
 }
