@@ -26,7 +26,8 @@ type ArchiveStatus struct {
 	Kept     uint64 `json:"kept_total"`
 	Failures uint64 `json:"failures_total"`
 	Dropped  uint64 `json:"dropped_total"`
-	// Steps counts pieces of work in the background, StepFailures those that failed; Busy says that there is more to do.
+	// Steps counts pieces of work in the background, StepFailures those that failed; Busy says that there is more to
+	// do.
 	Steps        uint64 `json:"steps_total"`
 	StepFailures uint64 `json:"step_failures_total"`
 	Busy         bool   `json:"busy"`

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -158,5 +159,46 @@ func TestAmendmentsGoWithTheirSlice(t *testing.T) {
 	all := tier.all()
 	if len(all) != 1 || len(all[0].Amendments) != 3 || all[0].Amendments[0].Flow != 3 {
 		t.Errorf("slices %+v", all)
+	}
+}
+
+// Accounts of parts that come late, or of a slice that the tier does not take, go with the next slice, each flow's
+// once.
+func TestNoAccountIsLost(t *testing.T) {
+	tier := &fakeTier{}
+	c := newCollector(tier)
+	account := func(p *messages.SlicePart, flow, last uint64) *messages.SlicePart {
+		p.Accounts = append(p.Accounts, messages.Account{Flow: flow, Last: [2]messages.Counter{{Bytes: last}}})
+		p.AllAccounts = true
+		return p
+	}
+	put(t, c, account(partOf(1, 0, 1), 1, 10))
+	put(t, c, sealOf(1, true))
+	put(t, c, account(partOf(1, 1, 1), 2, 20)) // Late.
+	put(t, c, account(partOf(2, 0, 1), 1, 11))
+	put(t, c, account(partOf(2, 1, 1), 2, 21))
+	put(t, c, sealOf(2, false))
+	tier.onAppend = func(*messages.Slice) error { return errGiven }
+	c.part(account(partOf(3, 0, 1), 3, 30))
+	c.part(account(partOf(3, 1, 1), 4, 40))
+	c.seal(sealOf(3, false))
+	c.assemble(3)
+	if _, err := c.flush(); err == nil {
+		t.Fatal("the tier has taken it")
+	}
+	c.giveUp()
+	tier.onAppend = nil
+	c.losePart(account(partOf(4, 0, 1), 3, 31))
+	put(t, c, partOf(4, 1, 1))
+	put(t, c, sealOf(4, true))
+	want := []map[uint64]uint64{{1: 10}, {1: 11, 2: 21}, {3: 31, 4: 40}}
+	for i, s := range tier.all() {
+		got := map[uint64]uint64{}
+		for _, a := range s.Accounts {
+			got[a.Flow] = a.Last[0].Bytes
+		}
+		if len(s.Accounts) != len(want[i]) || !maps.Equal(got, want[i]) || s.AllAccounts != (i == 1) {
+			t.Errorf("slice %d brings %v, all: %v", s.Seq, got, s.AllAccounts)
+		}
 	}
 }

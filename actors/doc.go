@@ -5,6 +5,7 @@
 // # The tree
 //
 //	root ── tier/memory       puts the parts of slices together, the only writer of the tier
+//	     ├─ archive           hands closed slices to what keeps them on disk, if there is such
 //	     ├─ shard-0 … N-1     own the live flows, behind a gate each
 //	     ├─ computation/NAME  derives tags from what the shards tell, behind an inlet for each shard
 //	     ├─ slicer            closes slices
@@ -15,7 +16,7 @@
 // [System.Fatal] tells, and the process must end.
 //
 // What must survive a panic lies outside the actor, in its seat: the flow table, the half-closed slice, the
-// slice that the tier has not taken yet, the credits. The message that made an actor panic is given to it
+// slice that the tier has not taken yet, the slices that wait for the archive, the credits. The message that made an actor panic is given to it
 // once more after the restart; if it fails again it is given up, and what was in it is told as loss.
 //
 // # Data
@@ -33,6 +34,18 @@
 // forwarded to each other is in the slice too. The whole round has one deadline, half a slice unless configured, of
 // which each phase has its share; who misses it is told as loss of the kind late, and what he brings later is in a
 // later slice. If the memory tier does not take slices, the open one stays open after the third.
+//
+// # The archive
+//
+// The memory tier's actor puts each slice that it has published onto a rack (rack.go), from which a goroutine of the
+// archive's actor takes it; another goroutine has the archive do its work in the background, piece by piece, resting
+// as long as it works. Nobody waits for either. If the archive refuses a slice, it is offered again, in order, after 1 s
+// up to 1 min; if it panics, its actor is restarted, and a slice over which it panics twice is given up. At most 64
+// slices and 65,536 rows wait. Beyond that the oldest is dropped; the next one tells how much was in it, and brings its
+// accounts, so that a restart counts nothing twice, and all accounts are asked for.
+//
+// A start goes on from an earlier process if it is given its accounts (resume.go): slices are numbered on, the tables
+// know up to which counters each flow is booked, and the first slice tells the time between as loss.
 //
 // # Computations
 //
@@ -69,8 +82,8 @@
 // # Draining
 //
 // [System.Drain] asks the pull sources once more, stops the sources and posts what they hold, closes the open
-// slice without asking any source, stops the computations, which save what they keep, and then stops shards, tier and
-// root, each behind all that waits for it.
+// slice without asking any source, stops the computations, which save what they keep, and then stops shards, tier,
+// archive and root, each behind all that waits for it.
 // What a shard still applied after the last slice goes into one more slice. Each phase has a deadline; one
 // that misses it is told, and the drain goes on.
 package actors

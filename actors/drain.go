@@ -24,7 +24,7 @@ const (
 
 // Drain ends everything in order, so that nothing that a source has posted is lost: the pull sources are
 // asked once more; the sources end and what they hold is posted; the open slice is closed; the computations
-// save what they keep; then shards, tiers and the root stop. A phase that misses its deadline is told in the error
+// save what they keep; then shards, tiers, the archive and the root stop. A phase that misses its deadline is told in the error
 // and the next one begins. When ctx is done, no phase waits any more.
 func (s *System) Drain(ctx context.Context) error {
 	s.drainOnce.Do(func() { s.drainErr = s.drain(ctx) })

@@ -189,7 +189,8 @@ func (t *fakeTable) Close(c *messages.CloseSlice) *messages.SlicePart {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closes = append(t.closes, c)
-	p := &messages.SlicePart{Seq: c.Seq, Shard: t.options.Shard, Rows: &messages.Rows{Other: t.sum}, AllAccounts: c.Accounts}
+	p := &messages.SlicePart{Seq: c.Seq, Shard: t.options.Shard, Rows: &messages.Rows{Other: t.sum}}
+	p.AllAccounts = c.Accounts
 	if t.account != nil {
 		p.Accounts = t.account(c)
 	}

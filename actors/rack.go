@@ -16,7 +16,7 @@ const (
 )
 
 const (
-	lostLagging = "slices could not be stored: the archive was too slow or failed for too long; they were only in memory"
+	lostLagging = "slices could not be stored: the archive was too slow or failed too long; they were only in memory"
 	lostCrash   = "slices could not be stored: each of them made the archive fail twice; they were only in memory"
 )
 

@@ -51,7 +51,8 @@ func (k *router) work(ended func(*lived)) {
 		k.next++
 		client := netip.AddrFrom4([4]byte{192, 168, 1, byte(k.next % 200)})
 		server := netip.AddrFrom4([4]byte{203, 0, 113, byte(k.next % 100)})
-		key, swapped := messages.MakeKey(6, 0, messages.MakeEnd(client, uint16(1024+k.next)), messages.MakeEnd(server, 443))
+		key, swapped := messages.MakeKey(6, 0,
+			messages.MakeEnd(client, uint16(1024+k.next)), messages.MakeEnd(server, 443))
 		k.all[k.next] = &lived{key: key, start: k.now().UnixNano(), id: k.next, swapped: swapped}
 		k.live = append(k.live, k.all[k.next])
 	}
@@ -130,8 +131,8 @@ func (w *watcher) Snapshot(ctx context.Context, req messages.SnapshotRequest) (m
 
 func (*watcher) Health() sources.Health { return sources.Health{State: sources.Running} }
 
-// journaled is a journal as an archive, which remembers the accounts that it has taken. Once it is dead it takes nothing
-// more.
+// journaled is a journal as an archive, which remembers the accounts that it has taken. Once it is dead it takes
+// nothing more.
 type journaled struct {
 	*journal.Journal
 	dead  bool

@@ -34,7 +34,8 @@ func (s *System) noteDowntime() {
 	}
 	what := "what moved until counting began anew is missing"
 	if s.opt.Restore != nil {
-		what = "what flows moved meanwhile counts in this slice, but of those that ended meanwhile the last bytes are missing"
+		what = "what flows moved meanwhile counts in this slice, but the last bytes of those that ended " +
+			"meanwhile are missing"
 	}
 	s.slicer.machine.note(messages.Loss{
 		Source: "weir", Kind: messages.LossDown, Span: messages.Span{Start: last, End: s.started},

@@ -32,7 +32,8 @@ type sliceDone struct {
 // memoryTier is the actor that writes the memory tier, alone.
 //
 // Receives SlicePart from the shards, SealSlice and relabelSlices from the slicer. Sends sliceDone to
-// the slicer and SliceClosed to subscribers, and puts the slice onto the rack of the archive. Owns the writing side of the tier; queries read beside it.
+// the slicer and SliceClosed to subscribers, and puts the slice onto the rack of the archive. Owns the writing side
+// of the tier; queries read beside it.
 type memoryTier struct{ seat *tierSeat }
 
 func (a memoryTier) start(actor.Context) {
