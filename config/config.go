@@ -38,7 +38,8 @@ type Config struct {
 	Shards      int            `toml:"shards" comment:"How many actors share the live flows; 0: one for each core."`
 	Home        Home           `toml:"home" comment:"What is home: a list of prefixes (\"192.168.1.0/24\") and interface names (\"br-lan\"), or \"auto\": found from the machine's interfaces."`
 
-	Memory Memory `toml:"memory" comment:"Budgets of memory. Beyond a budget the coldest are folded into (other) and counted.\nThe Go runtime's soft limit follows from them (1.5 times both budgets plus 64MiB) unless GOMEMLIMIT is set."`
+	Memory Memory `toml:"memory" comment:"Budgets of memory. Beyond a budget the coldest are folded into (other) and counted.\nThe Go runtime's soft limit follows from them (1.5 times what they and those of computations and of the store sum to, plus 64MiB) unless GOMEMLIMIT is set."`
+	Store  Store  `toml:"store" comment:"History on disk: a journal, into which slices fall as they close, and a ladder of tiers of Parquet files, each coarser than the\none before."`
 	Log    Log    `toml:"log" comment:"The daemon's log, written to standard error."`
 	API    API    `toml:"api" comment:"HTTP for programs. The unix socket is always there."`
 
@@ -122,7 +123,8 @@ func Default() *Config {
 			Slices:    64 * units.MiB,
 			Retention: units.Duration{Duration: time.Hour},
 		},
-		Log: Log{Level: "info", Format: "auto"},
+		Store: defaultStore(),
+		Log:   Log{Level: "info", Format: "auto"},
 	}
 	for _, d := range sources.All() {
 		c.Sources = append(c.Sources, Source{Name: d.Name, Doc: d.Doc, Config: d.Defaults()})
@@ -155,5 +157,17 @@ func (c *Config) SliceDeadline() time.Duration {
 // to twice of what is live, which a router may not have.
 func (c *Config) MemoryLimit() int64 {
 	budgets := int64(c.Memory.Flows) + int64(c.Memory.Slices)
+	for _, n := range c.Computations {
+		if !n.Config.Enabled() {
+			continue
+		}
+		budgets += computations.ViewBytes(int64(c.Memory.Flows))
+		if b, ok := n.Config.(computations.Budgeted); ok {
+			budgets += b.MemoryBudget()
+		}
+	}
+	if c.Store.Enabled {
+		budgets += int64(storeMemory)
+	}
 	return budgets + budgets/2 + int64(64*units.MiB)
 }

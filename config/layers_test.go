@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/internal/units"
 )
 
 func TestOrderOfLayers(t *testing.T) {
@@ -93,6 +95,9 @@ func TestBadEnvironmentAndFlags(t *testing.T) {
 func TestVariablesAreUnique(t *testing.T) {
 	seen := map[string]string{FileVariable: "the file"}
 	for _, k := range Default().Keys() {
+		if k.Env == "" {
+			continue // It is in a list of tables.
+		}
 		if before, dup := seen[k.Env]; dup {
 			t.Errorf("%s sets both %s and %s", k.Env, before, k.Path)
 		}
@@ -114,6 +119,48 @@ func TestNearest(t *testing.T) {
 	} {
 		if got := nearest(wrong, names); got != want {
 			t.Errorf("nearest(%.20q) = %q, want %q", wrong, got, want)
+		}
+	}
+}
+
+// TestTablesOfAListAreOfTheFile says so where somebody tries to set them elsewhere.
+func TestTablesOfAListAreOfTheFile(t *testing.T) {
+	l, err := Load(Options{
+		File: "testdata/empty.good.toml", Environ: []string{"WEIR_STORE_TIERS=[]", "WEIR_STORE_TIERS_NAME=x"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"environment WEIR_STORE_TIERS: sets nothing; tables of a list can be set in a file alone",
+		"environment WEIR_STORE_TIERS_NAME: sets nothing; tables of a list can be set in a file alone",
+	}
+	if diff := cmp.Diff(want, l.Warnings); diff != "" {
+		t.Error(diff)
+	}
+	for _, s := range []string{"store.tiers=[]", "store.tiers.name=x"} {
+		_, err := Load(Options{File: "testdata/empty.good.toml", Set: []string{s}})
+		if err == nil || !strings.Contains(err.Error(), "tables of a list can be set in a file alone") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}
+
+// TestLadderFollowsSlice holds the default ladder to be sound for all slices that divide a day.
+func TestLadderFollowsSlice(t *testing.T) {
+	for s := time.Second; s <= units.Day; s += time.Second {
+		if units.Day%s != 0 {
+			continue
+		}
+		set := []string{"slice=" + s.String(), "memory.retention=1d"}
+		l, err := Load(Options{File: "testdata/empty.good.toml", Set: set})
+		if err != nil {
+			t.Errorf("%s: %v", s, err)
+			continue
+		}
+		ladder := l.Store.Tiers
+		if last := ladder[len(ladder)-1]; last.Retention.Duration != 3653*units.Day {
+			t.Errorf("%s: the last tier keeps slices for %s only", s, last.Retention)
 		}
 	}
 }

@@ -56,6 +56,7 @@ func Load(o Options) (*Loaded, error) {
 			return nil, err
 		}
 	}
+	l.fillLadder()
 	if err := l.validate(); err != nil {
 		return nil, err
 	}
@@ -115,6 +116,7 @@ func (l *loader) document(prefix string, doc []byte) error {
 		return err
 	}
 	for _, e := range list {
+		l.origin[e.place] = prefix + e.pos.String()
 		l.origin[e.path()] = prefix + e.pos.String()
 	}
 	return l.decode(doc, func(p position) string { return prefix + p.String() })
@@ -125,7 +127,9 @@ func (l *loader) document(prefix string, doc []byte) error {
 func (l *loader) environment(environ []string) (warnings []string, err error) {
 	byEnv := map[string]Key{}
 	for _, k := range l.schema.keys {
-		byEnv[k.Env] = k
+		if k.Env != "" {
+			byEnv[k.Env] = k
+		}
 	}
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
@@ -160,6 +164,9 @@ func (l *loader) flag(s string) error {
 		return &Problem{Where: "--set " + s, Text: "expected key=value"}
 	}
 	k, known := l.schema.byPath[path]
+	if l.schema.isList(path) || k.list != "" {
+		return &Problem{Where: "--set", Key: path, Text: "tables of a list can be set in a file alone"}
+	}
 	if !known {
 		return &Problem{Where: "--set", Key: path, Text: l.explainUnknown(strings.Split(path, "."))}
 	}

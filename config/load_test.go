@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weir/internal/units"
+	"weir/store/journal"
+	"weir/store/tiers"
 )
 
 // known are the features that a fuller build would have.
@@ -73,6 +75,25 @@ var bad = map[string]string{
 	"listen_any":            `line 2, column 1: api.listen: ":8017" can be reached from other machines`,
 	"source_validate":       "line 2, column 1: sources.stub.count: 99 is too many",
 	"source_validate_table": "line 1, column 2: sources.stub: bad luck",
+	"store_key":             `line 2, column 1: store.sink: unknown key; did you mean "store.sync"?`,
+	"store_sync":            `line 2, column 8: store.sync: "often" is not "slice", a duration such as "1m", or`,
+	"store_disk":            "line 2, column 1: store.disk: 1MiB is neither 0B nor between 16MiB and",
+	"store_writes":          "line 2, column 1: store.journal_writes_per_day: 1KiB is neither 0B nor at least 1MiB",
+	"store_rate":            "line 2, column 1: store.rows_per_second: 5 is neither 0 nor at least 1000",
+	"store_dir":             "line 2, column 1: store.dir: it is empty",
+	"tiers_key":             `line 5, column 1: store.tiers.nmae: unknown key; did you mean "store.tiers.name"?`,
+	"tiers_inline_key":      `line 2, column 25: store.tiers.nmae: unknown key; did you mean "store.tiers.name"?`,
+	"tiers_table": "line 1, column 2: store.tiers: expected tables [[store.tiers]], of which there may be several, " +
+		"not [store.tiers]",
+	"tiers_number":       "line 2, column 9: store.tiers: expected tables [[store.tiers]], not an integer",
+	"tiers_value":        `line 3, column 9: store.tiers.slice: expected a duration such as "10s", "90m" or "7d"`,
+	"tiers_amount":       `line 3, column 9: store.tiers.bytes: "much" is not an amount such as "64MiB"`,
+	"tiers_none":         "line 2, column 1: store.tiers: there is no tier",
+	"tiers_first":        "line 4, column 1: store.tiers[0].slice: tier a: its slices are 10s long, but slices",
+	"tiers_second":       "line 7, column 1: store.tiers[1].slice: tier b: its slices of 15s must be whole slices of",
+	"tiers_twice":        "line 8, column 1: store.tiers[1].name: tier a: there are two of this name",
+	"tiers_missing":      "line 1, column 3: store.tiers[0].bucket: tier a: its bucket of 0s must be whole slices of",
+	"tiers_slice_inline": "line 3, column 16: store.tiers[1].slice: tier b: its slices of 15s must be whole slices of",
 }
 
 // load loads a file with neither environment nor flags.
@@ -163,6 +184,16 @@ func TestFullFile(t *testing.T) {
 		Memory: Memory{
 			Flows: 32e6, Slices: 16 * units.MiB, Retention: units.Duration{Duration: units.Day},
 		},
+		Store: Store{
+			Enabled: true, Dir: "history", Sync: Sync{Policy: journal.SyncInterval, Interval: time.Minute},
+			Disk: units.GiB, JournalWrites: 50e6, Rate: 1000,
+			Tiers: []tiers.Level{{
+				Name: "all", Slice: units.Duration{Duration: 30 * time.Second},
+				Bucket: units.Duration{Duration: time.Hour}, Drop: []string{"http.url"},
+				Retention: units.Duration{Duration: units.Day},
+				Bytes: units.GiB, TopK: 7, MinBytes: units.KiB,
+			}},
+		},
 		Log: Log{Level: "debug", Format: "json"},
 		API: API{Listen: "[::1]:8017"},
 		Sources: []Source{
@@ -236,8 +267,15 @@ func TestDerivedValues(t *testing.T) {
 	if c.SliceDeadline() != time.Second {
 		t.Errorf("deadline %v", c.SliceDeadline())
 	}
-	if c.MemoryLimit() != int64(256*units.MiB) {
-		t.Errorf("limit %d", c.MemoryLimit())
+	// Flows, slices, the background work of the store, the view of a computation: 131,072 flows.
+	budgets := 64<<20 + 64<<20 + 64<<20 + 131072*265
+	if want := int64(budgets + budgets/2 + 64<<20); c.MemoryLimit() != want {
+		t.Errorf("limit %d, want %d", c.MemoryLimit(), want)
+	}
+	c.Store.Enabled = false
+	c.Computations = nil
+	if want := int64(256 * units.MiB); c.MemoryLimit() != want {
+		t.Errorf("limit %d, want %d", c.MemoryLimit(), want)
 	}
 }
 

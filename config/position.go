@@ -19,9 +19,11 @@ func (p position) String() string {
 type entry struct {
 	// parts are the names of the full path; a name may contain dots.
 	parts []string
+	// place is the path with the numbers of what is in lists: "store.tiers[1].name".
+	place string
 	pos   position
-	// table says that it is a header, or a key that holds an inline table.
-	table bool
+	// table says that it is a header, or a key that holds an inline table; item says that it is one of a list.
+	table, item bool
 	// kind and value say what a key holds, and where that stands.
 	kind  unstable.Kind
 	value position
@@ -29,58 +31,91 @@ type entry struct {
 
 func (e entry) path() string { return strings.Join(e.parts, ".") }
 
+// item names one of a list.
+func item(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
+
 // entries lists what stands in a file, up to the first syntax error, which the decoder reports.
 func entries(doc []byte) []entry {
-	var (
-		p     unstable.Parser
-		table []string
-		list  []entry
-	)
-	p.Reset(doc)
-	for p.NextExpression() {
-		e := p.Expression()
+	s := scan{seen: map[string]int{}}
+	s.p.Reset(doc)
+	var table entry
+	for s.p.NextExpression() {
+		e := s.p.Expression()
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			var pos position
-			table, pos = fullKey(&p, nil, e)
-			list = append(list, entry{parts: table, pos: pos, table: true})
+			table = s.key(entry{}, e)
+			table.table = true
+			if e.Kind == unstable.ArrayTable {
+				table.item = true
+				table.place = s.next(table.place)
+			}
+			s.list = append(s.list, table)
 		case unstable.KeyValue:
-			list = appendKeyValue(list, &p, table, e)
+			s.keyValue(table, e)
 		default:
 		}
 	}
-	return list
+	return s.list
 }
 
-// appendKeyValue adds a key, and those of the inline table that it may hold.
-func appendKeyValue(list []entry, p *unstable.Parser, table []string, e *unstable.Node) []entry {
-	parts, pos := fullKey(p, table, e)
-	value := e.Value()
-	inline := value.Kind == unstable.InlineTable
-	list = append(list, entry{
-		parts: parts, pos: pos, table: inline, kind: value.Kind, value: at(p, value.Raw),
-	})
-	if !inline {
-		return list
-	}
-	for it := value.Children(); it.Next(); {
-		list = appendKeyValue(list, p, parts, it.Node())
-	}
-	return list
+// scan is a walk through a file.
+type scan struct {
+	p    unstable.Parser
+	list []entry
+	// seen counts the tables of each list.
+	seen map[string]int
 }
 
-// fullKey gives the path of an expression and where its key stands.
-func fullKey(p *unstable.Parser, table []string, e *unstable.Node) ([]string, position) {
-	parts := append([]string(nil), table...)
-	var pos position
-	for it := e.Key(); it.Next(); {
-		n := it.Node()
-		if pos.line == 0 {
-			pos = at(p, n.Raw)
+// next names the next table of a list.
+func (s *scan) next(list string) string {
+	s.seen[list]++
+	return item(list, s.seen[list]-1)
+}
+
+// keyValue adds a key, and those of the inline tables that it may hold.
+func (s *scan) keyValue(table entry, n *unstable.Node) {
+	e := s.key(table, n)
+	value := n.Value()
+	e.kind, e.value = value.Kind, at(&s.p, value.Raw)
+	e.table = value.Kind == unstable.InlineTable
+	s.list = append(s.list, e)
+	switch value.Kind {
+	case unstable.InlineTable:
+		for it := value.Children(); it.Next(); {
+			s.keyValue(e, it.Node())
 		}
-		parts = append(parts, string(n.Data))
+	case unstable.Array:
+		for it := value.Children(); it.Next(); {
+			s.inList(e, it.Node())
+		}
+	default:
 	}
-	return parts, pos
+}
+
+// inList adds an inline table that is in a list.
+func (s *scan) inList(list entry, n *unstable.Node) {
+	if n.Kind != unstable.InlineTable {
+		return
+	}
+	e := entry{parts: list.parts, place: s.next(list.place), pos: list.value, table: true, item: true}
+	s.list = append(s.list, e)
+	for it := n.Children(); it.Next(); {
+		s.keyValue(e, it.Node())
+	}
+}
+
+// key gives the path of an expression in a table, and where its key stands.
+func (s *scan) key(table entry, n *unstable.Node) entry {
+	e := entry{parts: append([]string(nil), table.parts...), place: table.place}
+	for it := n.Key(); it.Next(); {
+		part := it.Node()
+		if e.pos.line == 0 {
+			e.pos = at(&s.p, part.Raw)
+		}
+		e.parts = append(e.parts, string(part.Data))
+		e.place = strings.TrimPrefix(e.place+"."+string(part.Data), ".")
+	}
+	return e
 }
 
 func at(p *unstable.Parser, r unstable.Range) position {

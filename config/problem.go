@@ -41,6 +41,8 @@ func (l *loader) explain(de *toml.DecodeError) string {
 		return text
 	case isKey:
 		return fmt.Sprintf("expected %s, not %s", k.Expects(), withArticle(got))
+	case l.schema.isList(path):
+		return fmt.Sprintf("expected tables [[%s]], not %s", path, withArticle(got))
 	case l.schema.isTable(path):
 		return fmt.Sprintf("expected a table [%s], not %s", path, withArticle(got))
 	default:
@@ -59,6 +61,12 @@ func withArticle(noun string) string {
 // them the text of a number too, and lose the place of the error.
 func (l *loader) mistyped(prefix string, list []entry) error {
 	for _, e := range list {
+		if e.table && !e.item && l.schema.isList(e.path()) {
+			return &Problem{
+				Where: prefix + e.pos.String(), Key: e.path(),
+				Text: fmt.Sprintf("expected tables [[%s]], of which there may be several, not [%[1]s]", e.path()),
+			}
+		}
 		k, isKey := l.schema.byPath[e.path()]
 		if isKey && !k.takes(e.kind) {
 			return &Problem{
@@ -123,6 +131,9 @@ func (l *loader) explainUnknown(parts []string) string {
 func (l *loader) unknownVariable(name string) string {
 	names := make([]string, 0, len(l.schema.keys))
 	for _, k := range l.schema.keys {
+		if k.list != "" && strings.HasPrefix(name, envName(k.list)) {
+			return fmt.Sprintf("environment %s: sets nothing; tables of a list can be set in a file alone", name)
+		}
 		names = append(names, strings.ToLower(k.Env))
 	}
 	if near := nearest(name, names); near != "" {

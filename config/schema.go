@@ -14,12 +14,14 @@ import (
 type Key struct {
 	// Path is the dotted name: "memory.flows".
 	Path string
-	// Env is the variable that sets it: "WEIR_MEMORY_FLOWS".
+	// Env is the variable that sets it: "WEIR_MEMORY_FLOWS". It is empty for keys in a list of tables.
 	Env string
 	// Doc is the comment of the key.
 	Doc string
 	// typ is the type of the value.
 	typ reflect.Type
+	// list is the path of the list of tables that it is in; empty if it is in none.
+	list string
 }
 
 // expecter is a value type that can say in words what it reads.
@@ -88,13 +90,27 @@ func keysOf(prefix string, t reflect.Type) []Key {
 	for f := range fieldsOf(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
 		path := prefix + name
-		if ft := deref(f.Type); ft.Kind() == reflect.Struct && !isText(ft) {
+		ft := deref(f.Type)
+		switch {
+		case isTableType(ft):
 			keys = append(keys, keysOf(path+".", ft)...)
-		} else {
+		case isListType(ft):
+			for _, k := range keysOf(path+".", ft.Elem()) {
+				k.Env, k.list = "", path
+				keys = append(keys, k)
+			}
+		default:
 			keys = append(keys, Key{Path: path, Env: envName(path), Doc: f.Tag.Get("comment"), typ: ft})
 		}
 	}
 	return keys
+}
+
+// isTableType says that a type is a table in the file, isListType that it is a list of tables.
+func isTableType(t reflect.Type) bool { return t.Kind() == reflect.Struct && !isText(t) }
+
+func isListType(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && !isText(t) && isTableType(t.Elem())
 }
 
 // fieldsOf yields the fields that stand in the file.
@@ -155,14 +171,18 @@ func deref(t reflect.Type) reflect.Type {
 type schema struct {
 	keys   []Key
 	byPath map[string]Key
-	// tables are the proper prefixes of paths, such as "sources" and "sources.conntrack".
-	tables []string
+	// tables are the proper prefixes of paths, such as "sources" and "sources.conntrack". lists are those of them
+	// of which there may be several.
+	tables, lists []string
 }
 
 func newSchema(c *Config) *schema {
 	s := &schema{keys: c.Keys(), byPath: map[string]Key{}}
 	for _, k := range s.keys {
 		s.byPath[k.Path] = k
+		if k.list != "" {
+			s.lists = append(s.lists, k.list)
+		}
 		for i, r := range k.Path {
 			if r == '.' {
 				s.tables = append(s.tables, k.Path[:i])
@@ -184,6 +204,9 @@ func (s *schema) isTable(path string) bool {
 	_, ok := slices.BinarySearch(s.tables, path)
 	return ok
 }
+
+// isList says that a table is one of a list.
+func (s *schema) isList(path string) bool { return slices.Contains(s.lists, path) }
 
 // names lists all that may stand in the file, for the search of the nearest.
 func (s *schema) names() []string {

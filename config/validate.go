@@ -54,6 +54,7 @@ func (c *Config) Validate() []*Problem {
 	v.slices(c)
 	v.home(c.Home)
 	v.memory(c)
+	v.store(c)
 	v.oneOf("log.level", c.Log.Level, logLevels)
 	v.oneOf("log.format", c.Log.Format, logFormats)
 	v.listen(c.API)

@@ -96,3 +96,6 @@ func init() {
 		Defaults: defaults,
 	})
 }
+
+// MemoryBudget is what is remembered beside the view of live flows.
+func (c *Config) MemoryBudget() int64 { return int64(c.Cache) }

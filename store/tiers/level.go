@@ -86,7 +86,9 @@ type keyError struct{ key, text string }
 
 func (e *keyError) Error() string { return e.text }
 
-func bad(key, format string, a ...any) error { return &keyError{key: key, text: fmt.Sprintf(format, a...)} }
+func bad(key, format string, a ...any) error {
+	return &keyError{key: key, text: fmt.Sprintf(format, a...)}
+}
 
 // KeyOf gives the key that an error of [Validate] is about, or "" if it is about none. The level is the last one of
 // the shortest ladder that has the error.
