@@ -67,7 +67,7 @@ func (s *Store) step(ctx context.Context) (bool, error) {
 	if err := s.sweep(); err != nil {
 		return false, err
 	}
-	for _, do := range []func(context.Context) (bool, error){s.forgetMoved, s.moveSegment, s.rollNext, s.retain} {
+	for _, do := range []func(context.Context) (bool, error){s.forgetMoved, s.rollNext, s.moveSegment, s.retain} {
 		if did, err := do(ctx); did || err != nil {
 			return did, err
 		}

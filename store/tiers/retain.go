@@ -16,7 +16,7 @@ func (s *Store) retain(ctx context.Context) (bool, error) {
 	removed, err := s.expire()
 	if err == nil {
 		var more bool
-		more, err = s.shrink(0)
+		more, err = s.shrink(0, true)
 		removed = removed || more
 	}
 	if err != nil {
@@ -65,16 +65,17 @@ func (s *Store) spare(level int, f *file, now time.Time) bool {
 
 // makeRoom removes files until there is room for so many bytes more.
 func (s *Store) makeRoom(bytes uint64) error {
-	_, err := s.shrink(bytes)
+	_, err := s.shrink(bytes, false)
 	return err
 }
 
-// shrink removes files until each tier and all together are inside their budgets, with room for more bytes.
-func (s *Store) shrink(more uint64) (removed bool, err error) {
+// shrink removes files until each tier and all together are inside their budgets, with room for more bytes. Unless settled is
+// set there is more to roll up, and a tier over its own budget gives up only what the next one has.
+func (s *Store) shrink(more uint64, settled bool) (removed bool, err error) {
 	for k := range s.options.Levels {
 		bound := uint64(s.options.Levels[k].Bytes) //nolint:gosec // Not negative.
 		for bound > 0 {
-			f := s.excess(k, bound)
+			f := s.excess(k, bound, settled)
 			if f == nil {
 				break
 			}
@@ -99,7 +100,7 @@ func (s *Store) shrink(more uint64) (removed bool, err error) {
 
 // excess gives the file that a tier over its budget has to give up: the oldest that is in the next tier, or if none is,
 // the oldest.
-func (s *Store) excess(level int, bound uint64) *file {
+func (s *Store) excess(level int, bound uint64, settled bool) *file {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	files := s.catalog.files[level]
@@ -108,6 +109,9 @@ func (s *Store) excess(level int, bound uint64) *file {
 	}
 	if at := slices.IndexFunc(files, func(f *file) bool { return s.hasCoarser(level, f) }); at >= 0 {
 		return files[at]
+	}
+	if !settled && level < len(s.options.Levels)-1 {
+		return nil
 	}
 	return files[0]
 }
@@ -142,6 +146,9 @@ func (s *Store) remove(level int, old []*file) error {
 	for _, f := range old {
 		if level < len(s.options.Levels)-1 && !s.hasCoarser(level, f) {
 			s.lost++
+		}
+		if f.info.Bucket.End.After(s.floor[level]) {
+			s.floor[level] = f.info.Bucket.End
 		}
 	}
 	files := slices.Clone(s.catalog.files)

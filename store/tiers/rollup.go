@@ -59,6 +59,9 @@ func (s *Store) tooOld(level int, b messages.Span) bool {
 	if r := l.Retention.Duration; r > 0 && b.End.Add(r).Before(s.clock.now()) {
 		return true
 	}
+	if !b.End.After(s.floor[level]) {
+		return true
+	}
 	files := s.catalog.files[level]
 	if len(files) == 0 || b.End.After(files[0].info.Bucket.Start) {
 		return false

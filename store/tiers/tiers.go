@@ -75,6 +75,8 @@ type Store struct {
 	// clock is when the slice of the greatest number starts, earlier when the last one ends that was there at the start.
 	clock   clock
 	earlier time.Time
+	// floor is the end of the newest bucket that each level has given up: what is older is not rolled up into it again.
+	floor []time.Time
 	// lost counts files that were removed although no other tier had their rows.
 	lost uint64
 }
@@ -96,7 +98,7 @@ func New(o Options) (*Store, error) {
 	if err := Validate(o.Levels, o.Levels[0].Slice.Duration); err != nil {
 		return nil, err
 	}
-	s := &Store{options: o, readers: map[uint64]int{}}
+	s := &Store{options: o, readers: map[uint64]int{}, floor: make([]time.Time, len(o.Levels))}
 	k := keep{}
 	for i := range o.Levels {
 		k = k.with(ruleOf(&o.Levels[i]))
