@@ -118,12 +118,12 @@ func confused(tag columns.Tag) computed {
 	}
 }
 
-// confuse fails or panics now and then.
-func confuse(fails, panics int) error {
+// confuse panics or fails now and then, and the first time.
+func confuse(n uint64) error {
 	switch {
-	case rand.IntN(panics) == 0:
+	case n%11 == 1:
 		panic("confused")
-	case rand.IntN(fails) == 0:
+	case n%7 == 3:
 		return errGiven
 	}
 	return nil
@@ -183,8 +183,9 @@ func TestChaos(t *testing.T) {
 	o.Slice, o.MaxBackoff, o.disturb = 200*time.Millisecond, 20*time.Millisecond, d.disturb
 	o.StateDir = t.TempDir()
 	a := &fakeArchive{}
-	a.onAppend = func(*messages.Slice) error { return confuse(9, 13) }
-	a.onStep = func(context.Context) (bool, error) { return true, confuse(20, 40) }
+	var offers atomic.Uint64
+	a.onAppend = func(*messages.Slice) error { return confuse(offers.Add(1)) }
+	a.onStep = func(context.Context) (bool, error) { return true, confuse(rand.Uint64N(40)) }
 	o.Archive = a
 	s := start(t, computing(o, confused(appX), confused(origY)))
 	run := 4 * time.Second
