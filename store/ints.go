@@ -27,7 +27,7 @@ func IntsOf[T uint32 | uint64](buf []byte, values []T) Ints {
 	v := Ints{raw: buf, n: len(values), width: uint8(size)} //nolint:gosec // 4 or 8.
 	if size == 4 {
 		for _, value := range values {
-			binary.LittleEndian.PutUint32(buf, uint32(value)) //nolint:gosec // It is one.
+			binary.LittleEndian.PutUint32(buf, uint32(value))
 			buf = buf[4:]
 		}
 		return v

@@ -261,7 +261,8 @@ func TestPeakMemory(t *testing.T) {
 	peak := uint64(0)
 	for range 3 {
 		o := bucket.Options{Tier: "10s", Resolution: 10 * time.Second}
-		_, err := bucket.Write(context.Background(), disk.OS{}, filepath.Join(t.TempDir(), "x"), o, func(w *bucket.Writer) error {
+		path := filepath.Join(t.TempDir(), "x")
+		_, err := bucket.Write(context.Background(), disk.OS{}, path, o, func(w *bucket.Writer) error {
 			for i := range m.hour.heads {
 				if err := w.Head(&m.hour.heads[i]); err != nil {
 					return err
@@ -308,7 +309,10 @@ func questions(m *made, end time.Time) []question {
 		{"b/names of one device", ask(all, is("local.mac", m.device), "remote.name")},
 		{"c/timeline of one name", c},
 		{"d/all of one address", d},
-		{"e/device, name, app with a port", ask(all, is("remote.port", parse("remote.port", "443")), "local.mac", "remote.name", "app")},
+		{
+			"e/device, name, app with a port",
+			ask(all, is("remote.port", parse("remote.port", "443")), "local.mac", "remote.name", "app"),
+		},
 	}
 }
 

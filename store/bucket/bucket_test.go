@@ -130,7 +130,8 @@ func TestRoundTrip(t *testing.T) {
 					t.Errorf("head %d: want %+v, got %+v", i, heads[i], h)
 				}
 			}
-			if err := f.Blocks(t.Context(), nil, func(b *store.Block) error { rowsOf(b, got); return nil }); err != nil {
+			err := f.Blocks(t.Context(), nil, func(b *store.Block) error { rowsOf(b, got); return nil })
+			if err != nil {
 				t.Fatal(err)
 			}
 			if !maps.Equal(want, got) {

@@ -23,6 +23,10 @@ import (
 	"weir/store/storetest"
 )
 
+func quiet() bucket.TierOptions {
+	return bucket.TierOptions{Dir: "/t", Resolution: storetest.Resolution, Log: zerolog.Nop()}
+}
+
 // content gives the bytes of a file of some slices.
 func content(t testing.TB, seed uint64, slices, rows int) []byte {
 	t.Helper()
@@ -72,7 +76,7 @@ func readAll(t testing.TB, d *disktest.FS) (map[string]int, error) {
 	return rows, err
 }
 
-// spread gives some hundred places of a file, all of its ends among them.
+// places gives some hundred places of a file, all of its ends among them.
 func places(size int) []int {
 	step := max(1, size/400)
 	if testing.Short() {
@@ -134,7 +138,7 @@ func TestDamageIsContained(t *testing.T) {
 		good := storetest.NewMaker(9)
 		good.Slice(10)
 		write(t, d, "/t/g"+bucket.Suffix, []*messages.Slice{good.Slice(50)})
-		tier, err := bucket.OpenTier(d, bucket.TierOptions{Dir: "/t", Resolution: storetest.Resolution, Log: zerolog.Nop()})
+		tier, err := bucket.OpenTier(d, quiet())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,12 +157,12 @@ func TestDamageIsContained(t *testing.T) {
 			}
 		}
 		tier.Close()
-		again, err := bucket.OpenTier(d, bucket.TierOptions{Dir: "/t", Resolution: storetest.Resolution, Log: zerolog.Nop()})
+		again, err := bucket.OpenTier(d, quiet())
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(again.Lost())+len(again.Files()) != 2 {
-			t.Fatalf("a flip at %d: after a restart %d files and %d lost ones", at, len(again.Files()), len(again.Lost()))
+			t.Fatalf("a flip at %d: after a restart %d files, %d lost", at, len(again.Files()), len(again.Lost()))
 		}
 		again.Close()
 	}
@@ -169,7 +173,8 @@ func TestBugsSetNothingAside(t *testing.T) {
 	d := put(t, content(t, 4, 3, 50))
 	tier := newTier(t, d, "/t")
 	r := storetest.Everything()
-	r.Filter = store.Match{Column: storetest.NewMaker(1).Columns[0], Cell: func(columns.Value) bool { panic("a bug") }}
+	bug := func(columns.Value) bool { panic("a bug") }
+	r.Filter = store.Match{Column: storetest.NewMaker(1).Columns[0], Cell: bug}
 	if err := tier.Query(t.Context(), r, store.NewPartial(r)); err == nil || !strings.Contains(err.Error(), "a bug") {
 		t.Errorf("want the panic, got %v", err)
 	}
@@ -260,7 +265,7 @@ func TestPowerCuts(t *testing.T) {
 		}, func(n int) int { return r.IntN(n + 1) })
 		_, err := bucket.Write(t.Context(), d, "/t/f"+bucket.Suffix, bucket.Options{}, feed(t, all))
 		d = d.Crash(r)
-		tier, openErr := bucket.OpenTier(d, bucket.TierOptions{Dir: "/t", Resolution: storetest.Resolution, Log: zerolog.Nop()})
+		tier, openErr := bucket.OpenTier(d, quiet())
 		if openErr != nil {
 			t.Fatal(openErr)
 		}
@@ -286,11 +291,11 @@ func TestSwapDuringQueries(t *testing.T) {
 	d := disktest.New()
 	tier := newTier(t, d, "/t")
 	at := storetest.Begin()
-	slice := func(seq uint64, bytes uint64) *messages.Slice {
+	slice := func(seq, moved uint64) *messages.Slice {
 		return &messages.Slice{
 			Seq: seq, Span: messages.Span{Start: at, End: at.Add(storetest.Resolution)}, Complete: true,
 			Parts: []*messages.Rows{{
-				UpBytes: []uint64{bytes}, UpPackets: []uint64{1}, DownBytes: []uint64{0}, DownPackets: []uint64{0},
+				UpBytes: []uint64{moved}, UpPackets: []uint64{1}, DownBytes: []uint64{0}, DownPackets: []uint64{0},
 				Started: []uint32{0}, Ended: []uint32{0},
 			}},
 		}

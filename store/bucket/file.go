@@ -41,8 +41,7 @@ func Open(fs disk.FS, path string) (*File, error) {
 	}
 	f := &File{path: path, file: in}
 	if err := guard(f.open); err != nil {
-		in.Close()
-		return nil, fmt.Errorf("open bucket %s: %w", path, err)
+		return nil, fmt.Errorf("open bucket %s: %w", path, errors.Join(err, in.Close()))
 	}
 	return f, nil
 }
@@ -109,7 +108,7 @@ func (f *File) open() error {
 		return err
 	}
 	f.info = f.index.info()
-	f.info.Path, f.info.Bytes = f.path, uint64(f.size) //nolint:gosec // It is not negative.
+	f.info.Path, f.info.Bytes = f.path, uint64(f.size)
 	return nil
 }
 

@@ -78,6 +78,7 @@ func (g *askedGroup) begin(a *asker, x *index, group *rowGroup, words bool) (boo
 			g.start.open(x, group, i)
 		case kindMeasure:
 			g.measures[f.measure].open(x, group, i)
+		default:
 		}
 	}
 	if err := g.openTimes(); err != nil {
@@ -265,16 +266,16 @@ func (g *askedGroup) pages() error {
 
 // count tells how many pages of the row group could be left alone.
 func (g *askedGroup) count(read uint64) {
-	columns := len(g.part.Cells)
+	fields := len(g.part.Cells)
 	for m := range g.measures {
 		if !g.request.Skip[m] {
-			columns++
+			fields++
 		}
 	}
 	if g.start.words {
-		columns++
+		fields++
 	}
-	all := uint64(columns * len(g.start.chunk.pages)) //nolint:gosec // A count.
+	all := uint64(fields * len(g.start.chunk.pages)) //nolint:gosec // A count.
 	g.into.Effort.PagesSkipped += all - min(all, read)
 }
 

@@ -3,6 +3,7 @@ package bucket_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -34,15 +35,15 @@ func sample(t *testing.T, dir string, rows int) (path string, sums map[string]ma
 		all = append(all, s)
 		_, b := blocksOf(t, s)
 		for i := range b.Rows {
-			bytes := b.Measures[store.DownBytes].At(i) >> 12
+			moved := b.Measures[store.DownBytes].At(i) >> 12
 			for by, c := range map[string]*columns.Column{"remote.name": name, "local.mac": mac, "remote.port": port} {
 				text := ""
 				if cells := b.Find(c); cells != nil && cells.IDs.At(i) != 0 {
 					text = c.Format(cells.Dict.At(int(cells.IDs.At(i))))
 				}
-				sums[by][text] += bytes
+				sums[by][text] += moved
 			}
-			sums["start"][fmt.Sprint(s.Span.Start.UnixNano())] += bytes
+			sums["start"][fmt.Sprint(s.Span.Start.UnixNano())] += moved
 		}
 	}
 	path = filepath.Join(dir, "sample.parquet")
@@ -77,16 +78,16 @@ func TestLibraryReads(t *testing.T) {
 		for {
 			n, err := rows.ReadRows(row)
 			if n == 1 {
-				bytes := row[0][at["bytes.down"]].Uint64() >> 12
+				moved := row[0][at["bytes.down"]].Uint64() >> 12
 				for by := range got {
 					text := ""
 					if v := row[0][at[by]]; !v.IsNull() {
 						text = v.String()
 					}
-					got[by][text] += bytes
+					got[by][text] += moved
 				}
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

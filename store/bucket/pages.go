@@ -188,7 +188,7 @@ func (p *pages) smallCounts(values []uint64, r *rows, t *told) (chunk, error) {
 		if ranks[v] > 0 {
 			n++
 			ranks[v] = n
-			p.text = binary.LittleEndian.AppendUint64(p.text, uint64(v)) //nolint:gosec // Small.
+			p.text = binary.LittleEndian.AppendUint64(p.text, uint64(v))
 		}
 	}
 	return p.ranked(int(n), p.quick, r, false, t, func(row uint32) uint32 { return ranks[values[row]%fewCounts] })
@@ -201,7 +201,7 @@ func (p *pages) cells(g *gather, r *rows, t *told) (chunk, error) {
 			p.levels = p.levels[:0]
 			for _, row := range r.order[from:to] {
 				id := g.ids[row]
-				p.levels = append(p.levels, byte(min(id, 1))) //nolint:gosec // 0 or 1.
+				p.levels = append(p.levels, byte(min(id, 1)))
 				if id > 0 {
 					p.values = append(p.values, g.entries[g.used[id-1]].integer)
 				}
@@ -312,9 +312,8 @@ func (p *pages) idPage(ranks []uint32, optional bool, t *told) (page, error) {
 	if err != nil {
 		return g, err
 	}
-	p.encoded = append(values, 0)
-	copy(p.encoded[1:], values)
-	p.encoded[0] = byte(width) //nolint:gosec // At most 32.
+	p.coded = append(append(p.coded[:0], byte(width)), values...)
+	p.encoded, p.coded = p.coded, values
 	codec := p.quick
 	if width <= 8 { // What is short can be made shorter at little cost.
 		codec = p.tight
@@ -348,7 +347,7 @@ func (p *pages) page(g page, optional bool, e format.Encoding, raw, coded []byte
 		Type:                 format.DataPageV2,
 		UncompressedPageSize: int32(g.levels + len(raw)), //nolint:gosec // Checked in put.
 		DataPageHeaderV2: thrift.New(format.DataPageHeaderV2{
-			NumValues: int32(g.rows), NumNulls: int32(g.empty), NumRows: int32(g.rows), //nolint:gosec // At most pageRows.
+			NumValues: int32(g.rows), NumRows: int32(g.rows), NumNulls: int32(g.empty), //nolint:gosec // Small.
 			Encoding: e, DefinitionLevelsByteLength: int32(g.levels), //nolint:gosec // Small.
 			IsCompressed: thrift.New(len(raw) > 0 && len(coded) < len(raw)),
 		}),
@@ -407,9 +406,9 @@ func (p *pages) bloom(g *gather) (block, error) {
 	for _, number := range g.order {
 		filter.Insert(bloom.XXH64{}.Sum64([]byte(g.entries[number].text)))
 	}
-	bits := filter.Bytes()
+	raw := filter.Bytes()
 	header, err := thrift.Marshal(&p.protocol, &format.BloomFilterHeader{
-		NumBytes:    int32(len(bits)), //nolint:gosec // At most groupRows values.
+		NumBytes:    int32(len(raw)), //nolint:gosec // At most groupRows values.
 		Algorithm:   format.BloomFilterAlgorithm{Value: &format.SplitBlockAlgorithm{}},
 		Hash:        format.BloomFilterHash{Value: &format.XxHash{}},
 		Compression: format.BloomFilterCompression{Value: &format.BloomFilterUncompressed{}},
@@ -417,7 +416,7 @@ func (p *pages) bloom(g *gather) (block, error) {
 	if err != nil {
 		return block{}, err
 	}
-	b := p.block(header, bits)
-	b.raw = len(bits)
+	b := p.block(header, raw)
+	b.raw = len(raw)
 	return b, nil
 }

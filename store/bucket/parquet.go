@@ -134,8 +134,9 @@ func (c *chunk) tell(f *field, t *told, rows int64) format.ColumnChunk {
 	default:
 	}
 	m.Encoding = append(m.Encoding, used, format.RLE)
-	m.EncodingStats = append(m.EncodingStats,
-		format.PageEncodingStats{PageType: format.DataPageV2, Encoding: used, Count: int32(len(c.pages))}) //nolint:gosec // Few.
+	m.EncodingStats = append(m.EncodingStats, format.PageEncodingStats{
+		PageType: format.DataPageV2, Encoding: used, Count: int32(len(c.pages)), //nolint:gosec // Few.
+	})
 	for i := range c.pages {
 		m.TotalCompressedSize += int64(c.pages[i].size)
 		m.Statistics.NullCount += int64(c.pages[i].empty)
@@ -172,7 +173,8 @@ func (c *chunk) offsetIndex() *format.OffsetIndex {
 	for i := range c.pages {
 		p := &c.pages[i]
 		x.PageLocations = append(x.PageLocations, format.PageLocation{
-			Offset: p.offset, CompressedPageSize: int32(p.size), FirstRowIndex: row, //nolint:gosec // Bounded by maxBlock.
+			Offset: p.offset, FirstRowIndex: row,
+			CompressedPageSize: int32(p.size), //nolint:gosec // Bounded by maxBlock.
 		})
 		row += int64(p.rows)
 	}
@@ -245,10 +247,10 @@ func (x *index) metadata() []format.KeyValue {
 	docs := make([]columnDoc, 0, len(x.fields))
 	for _, f := range x.fields {
 		d := columnDoc{Name: f.name, Type: "integer"}
-		switch {
-		case f.kind == kindStart:
+		switch f.kind {
+		case kindStart:
 			d.Type, d.Unit, d.Doc = "time", "nanoseconds since 1970", "When the slice of the row starts."
-		case f.kind == kindMeasure:
+		case kindMeasure:
 			d.Unit, d.Doc = measureUnits[f.measure], measureDocs[f.measure]
 		default:
 			if c := lookup(f.column); c != nil {

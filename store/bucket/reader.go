@@ -43,7 +43,7 @@ type wordKey struct {
 var readers = sync.Pool{New: func() any { return &reader{} }} //nolint:gochecknoglobals // A free list.
 
 func getReader(effort *store.Effort) (*reader, error) {
-	r := readers.Get().(*reader) //nolint:forcetypeassert,errcheck // It holds nothing else.
+	r := readers.Get().(*reader) //nolint:forcetypeassert // It holds nothing else.
 	r.effort = effort
 	if r.zstd == nil {
 		switch d := decoders.Get().(type) {
@@ -167,8 +167,8 @@ func spread[T uint32 | int64](rows []T, levels []uint32, values []T) {
 	}
 }
 
-// pageIntegers gives the integers of a page without a dictionary; there tells of each row whether it has one, and is nil if
-// all have.
+// pageIntegers gives the integers of a page without a dictionary; there tells of each row whether it has one, and is
+// nil if all have.
 func (r *reader) pageIntegers(c *chunk, p *page) (values []int64, there []uint32, err error) {
 	r.values = slices.Grow(r.values[:0], p.rows+padding)[:p.rows]
 	if p.values() == 0 {
@@ -219,7 +219,7 @@ func (r *reader) entries(f *field, c *chunk) (text string, ends store.Ints, err 
 	var all strings.Builder
 	all.Grow(max(0, len(b)-4*c.entries))
 	for i := range places {
-		if len(b) < 4 || uint64(len(b)-4) < uint64(binary.LittleEndian.Uint32(b)) {
+		if len(b) < 4 || int64(len(b)-4) < int64(binary.LittleEndian.Uint32(b)) {
 			return "", ends, damaged("a dictionary that is too short")
 		}
 		n := int(binary.LittleEndian.Uint32(b))
@@ -321,7 +321,7 @@ func unpackHybrid(dst []uint32, src []byte, width uint) error {
 		src = src[w:]
 		n := u >> 1
 		if u&1 == 0 {
-			size := int(width+7) / 8
+			size := int(width+7) / 8 //nolint:gosec // At most 4.
 			if n == 0 || n > uint64(len(dst)) || size > len(src) {
 				return damaged("%v", errHybrid)
 			}

@@ -38,7 +38,7 @@ func (s *sink) write(b []byte) {
 		s.buffer = append(s.buffer, b[:n]...)
 		b = b[n:]
 		if len(s.buffer) == cap(s.buffer) {
-			s.flush()
+			s.err = s.flush()
 		}
 	}
 }

@@ -154,7 +154,7 @@ func (t *Tier) askFile(ctx context.Context, a *asker, e *member) error {
 			// What is wrong may be the program: the file decides.
 			if sound := f.Verify(ctx); sound == nil {
 				t.unuse(e)
-				return fmt.Errorf("query tier: a sound file cannot be read: %v", err) //nolint:errorlint // It is not damaged.
+				return fmt.Errorf("query tier: a sound file cannot be read: %s", err.Error())
 			}
 		}
 		t.unuse(e)

@@ -81,8 +81,8 @@ type lost struct {
 
 const defaultOpenFiles = 64
 
-// OpenTier opens the files of a directory. Damaged ones are set aside; what is no bucket file is left alone. Of each file
-// the index is read and verified, and nothing else.
+// OpenTier opens the files of a directory. Damaged ones are set aside; what is no bucket file is left alone. Of each
+// file the index is read and verified, and nothing else.
 func OpenTier(d disk.FS, o TierOptions) (*Tier, error) {
 	o.Readers = cmp.Or(o.Readers, runtime.GOMAXPROCS(0))
 	o.OpenFiles = cmp.Or(o.OpenFiles, defaultOpenFiles)
@@ -144,7 +144,9 @@ func (t *Tier) Swap(add, remove []string) error {
 			return fmt.Errorf("add bucket: %w", err)
 		}
 		fresh = append(fresh, &member{info: f.Info()})
-		f.Close()
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("add bucket: %w", err)
+		}
 	}
 	t.mu.Lock()
 	next := slices.Clone(t.files)
@@ -196,7 +198,9 @@ func (t *Tier) retire(e *member) {
 // close closes a file that nobody uses. The lock is held.
 func (t *Tier) close(e *member) {
 	if e.file != nil {
-		e.file.Close()
+		if err := e.file.Close(); err != nil { // It was only read.
+			t.options.Log.Debug().Err(err).Str("file", e.info.Path).Msg("Closing a bucket file fails.")
+		}
 		e.file = nil
 	}
 	t.idle = slices.DeleteFunc(t.idle, func(o *member) bool { return o == e })
@@ -276,8 +280,10 @@ func (t *Tier) spanOf(path string) messages.Span {
 func (t *Tier) remember(path string) {
 	e := &member{info: Info{Path: path, Bucket: t.spanOf(path)}}
 	if f, err := Open(t.disk, path); err == nil {
-		e.info = f.Info()
-		f.Close()
+		e.info, e.file = f.Info(), f
+		t.mu.Lock()
+		t.close(e)
+		t.mu.Unlock()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -120,6 +120,7 @@ func move(s messages.Span, by time.Duration) messages.Span {
 
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Tier {
+		t.Helper()
 		fs := disktest.New()
 		return &growing{Tier: newTier(t, fs, "/tier"), fs: fs, dir: "/tier"}
 	})

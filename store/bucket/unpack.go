@@ -84,7 +84,11 @@ func (u *unpacker) sum() uint32 {
 }
 
 func (u *unpacker) text() string {
-	n := u.upTo(len(u.b))
+	n := u.uint()
+	if n > uint64(len(u.b)) {
+		u.fail("a text beyond its end")
+		return ""
+	}
 	s := string(u.b[:n])
 	u.b = u.b[n:]
 	return s
@@ -175,8 +179,9 @@ func (u *unpacker) heads() []head {
 }
 
 func (u *unpacker) losses() []messages.Loss {
-	var losses []messages.Loss
-	for range u.count(6) {
+	n := u.count(6)
+	losses := make([]messages.Loss, 0, n)
+	for range n {
 		losses = append(losses, messages.Loss{
 			Source: u.text(), Kind: messages.LossKind(u.text()), Count: u.uint(), Bytes: u.uint(), Span: u.span(),
 			Detail: u.text(),

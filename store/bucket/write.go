@@ -54,7 +54,7 @@ type Writer struct {
 var writers = sync.Pool{New: func() any { return &Writer{} }} //nolint:gochecknoglobals // A free list.
 
 func newWriter(ctx context.Context, out io.Writer, o Options) (*Writer, error) {
-	w := writers.Get().(*Writer) //nolint:forcetypeassert,errcheck // It holds nothing else.
+	w := writers.Get().(*Writer) //nolint:forcetypeassert // It holds nothing else.
 	if w.pages == nil {
 		p, err := newPages()
 		if err != nil {
@@ -265,7 +265,8 @@ func (w *Writer) assign() error {
 
 // commonFields are the columns that each file has.
 func commonFields() []field {
-	fields := []field{{name: startName, kind: kindStart}}
+	fields := make([]field, 0, 32)
+	fields = append(fields, field{name: startName, kind: kindStart})
 	for m, name := range measureNames {
 		fields = append(fields, field{name: name, kind: kindMeasure, measure: store.Measure(m)})
 	}
