@@ -51,6 +51,9 @@ func (t *Translator) facts(ctx context.Context, k kind, x *work, w sources.Write
 
 // tell hands a fact over, unless that was just done or the event has told too many. It says what became of it.
 func (t *Translator) tell(ctx context.Context, x *work, f *messages.Fact, w sources.Writer) (Reason, error) {
+	if !public(f.Name) {
+		return Empty, nil
+	}
 	id := factID{kind: f.Kind, client: f.Client, addr: f.Addr, source: f.Source}
 	hold := factHold
 	if f.Kind == messages.FactAnswer {

@@ -46,20 +46,37 @@ func host(s string) string {
 	return s
 }
 
-// anonymous gives a URL without the user and password that it may hold.
+// anonymous gives a URL without the users and passwords that it may hold: before the host, also where there is nothing
+// else, as in CONNECT, and in URLs within its query.
 func anonymous(url string) string {
-	i := strings.Index(url, "://")
-	if i < 0 {
+	if strings.IndexByte(url, '@') < 0 {
 		return url
 	}
-	i += len("://")
-	authority := url[i:]
-	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+	from := 0
+	switch i := strings.IndexAny(url, ":/?#@"); {
+	case strings.HasPrefix(url, "//"):
+		from = len("//")
+	case url[i] == '/' || url[i] == '?' || url[i] == '#' || strings.HasPrefix(url[i:], "://"):
+		from = -1 // A path, or a scheme: the host stands behind it.
+	}
+	if from >= 0 {
+		url = withoutUser(url, from)
+	}
+	for i := 0; ; {
+		next := strings.Index(url[i:], "://")
+		if next < 0 {
+			return url
+		}
+		i += next + len("://")
+		url = withoutUser(url, i)
+	}
+}
+
+// withoutUser takes out of a URL the user before the host that begins at a place.
+func withoutUser(url string, from int) string {
+	authority := url[from:]
+	if end := strings.IndexAny(authority, "/?#&"); end >= 0 {
 		authority = authority[:end]
 	}
-	at := strings.LastIndexByte(authority, '@')
-	if at < 0 {
-		return url
-	}
-	return url[:i] + url[i+at+1:]
+	return url[:from] + authority[strings.LastIndexByte(authority, '@')+1:] + url[from+len(authority):]
 }

@@ -13,8 +13,9 @@ import (
 const (
 	// maxMade bounds the tags that are made only once, and maxKept the texts of which such a tag is made.
 	maxMade, maxKept = 4096, 256
-	// maxSets bounds the sets of tags that are made only once.
-	maxSets = 4096
+	// maxSets bounds the sets of tags that are made only once, and maxSetBytes the texts in such a set: one with more,
+	// such as a long URL, hardly ever comes again.
+	maxSets, maxSetBytes = 4096, 512
 	// maxValues bounds the values that one event may give a column: what a flow keeps in one is twice that.
 	maxValues = 8
 )
@@ -56,6 +57,9 @@ func (g *tagger) none() bool { return len(g.tags) == 0 }
 
 // name adds a host name.
 func (g *tagger) name(h columns.Handle[string], raw string) {
+	if !public(raw) {
+		return
+	}
 	id := tagID{column: h.Column, text: raw}
 	if !g.known(id) {
 		g.add(id, h.Tag(name.Clean(raw)))
@@ -155,9 +159,13 @@ func (g *tagger) set() []columns.Tag {
 	if s, ok := g.sets[hash]; ok && slices.EqualFunc(s, g.tags, same) {
 		return s
 	}
-	s := make([]columns.Tag, len(g.tags))
+	s, bytes := make([]columns.Tag, len(g.tags)), 0
 	for i, m := range g.tags {
 		s[i] = m.Tag
+		bytes += len(m.Value)
+	}
+	if bytes > maxSetBytes {
+		return s
 	}
 	if len(g.sets) >= maxSets {
 		clear(g.sets)

@@ -63,9 +63,7 @@ func (t *Translator) collect(k kind, x *work) {
 		g.text(mqtt.Client, x.MQTT.ClientID, maxText)
 	case kindSMTP:
 		g.application("smtp")
-		if public(x.SMTP.Helo) {
-			g.name(smtp.Helo, x.SMTP.Helo)
-		}
+		g.name(smtp.Helo, x.SMTP.Helo)
 	case kindRDP, kindFTP, kindNamed, kindDHCP, kindMDNS:
 		g.application(x.Type)
 	case kindFileinfo:

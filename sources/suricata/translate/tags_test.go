@@ -46,6 +46,25 @@ func TestTags(t *testing.T) {
 			},
 		},
 		{
+			name: "addresses of mail and passwords where hosts belong",
+			lines: []string{
+				line(0, "dns", web, `"dns":{"version":3,"type":"request","queries":[{"rrname":"Joe@example.org",
+					"rrtype":"A"}]}`),
+				line(1, "tls", web, `"tls":{"sni":"joe@example.org","subject":"CN=joe@example.org"}`),
+				line(2, "http", web, `"http":{"hostname":"joe:secret@a.example","url":"joe:secret@a.example:443",
+					"http_method":"CONNECT"}`),
+				line(3, "dns", web, `"dns":{"version":3,"type":"response","rcode":"NOERROR",
+					"queries":[{"rrname":"joe@example.org","rrtype":"A"}],
+					"answers":[{"rrname":"joe@example.org","rrtype":"A","ttl":60,"rdata":"192.0.2.1"}]}`),
+			},
+			want: []string{
+				key + at0 + ` app="dns" dns.type="A"`, key + ` at=12:00:01.000000 app="tls"`,
+				key + ` at=12:00:02.000000 app="http" http.host="a.example" http.method="CONNECT"` +
+					` http.url="a.example:443"`,
+				key + ` at=12:00:03.000000 app="dns" dns.rcode="NOERROR" dns.type="A"`,
+			},
+		},
+		{
 			name: "dns of all versions",
 			lines: []string{
 				line(0, "dns", "192.168.1.10:5000>9.9.9.9:53/UDP",

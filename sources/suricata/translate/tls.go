@@ -14,13 +14,9 @@ func (g *tagger) tls(h *eve.TLS) {
 	g.protocol(app.Original, h.FromProto)
 	g.name(tls.SNI, h.SNI)
 	g.text(tls.Version, tlsVersion(h.Version), maxWord)
-	if cn := commonName(h.Subject); public(cn) {
-		g.name(tls.CN, cn)
-	}
+	g.name(tls.CN, commonName(h.Subject))
 	for _, s := range few(g, h.SANs) {
-		if public(s) {
-			g.name(tls.SAN, s)
-		}
+		g.name(tls.SAN, s)
 	}
 	for _, a := range few(g, h.ALPNs) {
 		g.text(tls.ALPN, a, maxPrint)
@@ -39,7 +35,8 @@ func (g *tagger) prints(ja3, ja3s, ja4 string) {
 	g.text(tls.JA4, ja4, maxPrint)
 }
 
-// public says whether a name is not an address of mail, which is nobody's business.
+// public says whether a name is not an address of mail, which is nobody's business: of such are certificates made,
+// and some are asked for by DNS because somebody mistook them for a host.
 func public(name string) bool { return strings.IndexByte(name, '@') < 0 }
 
 // few gives the first values of a list, and counts the rest.
