@@ -203,7 +203,7 @@ func (s *computationSeat) tagging(patience time.Duration, f func(out computation
 		return
 	}
 	s.counts.dropped.Add(dropped)
-	s.lose(dropped, s.spec.Name+" could not hand over its updates in time; tags may be missing")
+	s.lose(dropped, s.spec.Name+" could not hand over its updates in time")
 }
 
 // answer tells the slicer that a slice needs not wait any more.
@@ -255,7 +255,7 @@ func (a computationActor) halt() {
 	}
 	if seq := s.asked.Load(); seq != 0 {
 		s.counts.late.Add(1)
-		s.lose(0, s.spec.Name+" failed; tags may be missing")
+		s.lose(0, s.spec.Name+" failed")
 		s.answer(seq)
 	}
 }

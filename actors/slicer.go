@@ -293,7 +293,7 @@ func (s *slicer) giveUp(now reading, after time.Duration) {
 	for _, name := range r.waiting {
 		if r.phase == settling {
 			s.stats.Late++
-			s.untagged(name, fmt.Sprintf("%s had not settled after %s; tags may be missing", name,
+			s.untagged(name, fmt.Sprintf("%s had not settled after %s", name,
 				after.Round(time.Millisecond)), now)
 			continue
 		}
@@ -369,7 +369,7 @@ func (s *slicer) askToSettle(now reading) {
 		if s.out.settle(name, &messages.Settle{Seq: r.seq, Rank: r.rank}, patience) {
 			r.waiting = append(r.waiting, name)
 		} else {
-			s.untagged(name, name+" does not run or is still busy with an earlier slice; tags may be missing", now)
+			s.untagged(name, name+" does not run or is still busy with an earlier slice", now)
 		}
 	}
 }

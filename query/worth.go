@@ -139,7 +139,11 @@ func (p *plan) whyFolded(other map[int]messages.Totals) string {
 // describe says a loss in one sentence.
 func describe(l *messages.Loss) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", l.Source, l.Kind)
+	if l.Kind == messages.LossUntagged { // What it counts depends on who lost it, and the detail says it.
+		fmt.Fprintf(&b, "%s: tags such as names may be missing, bytes are complete", l.Source)
+	} else {
+		fmt.Fprintf(&b, "%s: %s", l.Source, l.Kind)
+	}
 	if l.Count > 0 {
 		b.WriteString(", " + counted(l.Count, lossUnit(l.Kind)))
 	}
@@ -158,7 +162,7 @@ func lossUnit(k messages.LossKind) string {
 	switch k {
 	case messages.LossOverrun:
 		return "event"
-	case messages.LossShed, messages.LossRestart, messages.LossUntagged:
+	case messages.LossShed, messages.LossRestart:
 		return "update"
 	case messages.LossZeroed, messages.LossUncounted, messages.LossUnseen:
 		return "flow"

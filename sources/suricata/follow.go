@@ -157,7 +157,7 @@ func (f *follower) missed() {
 		kind = messages.LossUntagged
 	}
 	f.out.Lost(messages.Loss{
-		Source: f.name, Kind: kind,
+		Source: f.name + "/file", Kind: kind,
 		Detail: "Suricata's file was replaced while nobody followed it; the end of the old one was not read",
 	})
 }

@@ -23,42 +23,43 @@ const (
 	reasonCount
 )
 
-// reasons gives to each its metric, with its help, and what an answer says of it.
+// reasons gives to each its metric, with its help, which part of the source lost it, and what an answer says of it.
+// Losses of one part become one in an answer, so that each cause has a part of its own.
 func reasons() [reasonCount]struct {
-	metric, help, detail string
-	kind                 messages.LossKind
+	metric, help, part, detail string
+	kind                       messages.LossKind
 } {
 	return [reasonCount]struct {
-		metric, help, detail string
-		kind                 messages.LossKind
+		metric, help, part, detail string
+		kind                       messages.LossKind
 	}{
 		queueFull: {
 			"dropped_events_total", "events dropped because the queue was full",
-			"events of Suricata came faster than they could be used", messages.LossShed,
+			"queue", "events of Suricata came faster than they could be used, and the queue was full", messages.LossShed,
 		},
 		oversize: {
 			"oversize_events_total", "events longer than max_line, skipped",
-			"events of Suricata were longer than max_line", messages.LossShed,
+			"max_line", "events of Suricata were longer than max_line", messages.LossShed,
 		},
 		truncated: {
 			"truncated_events_total", "datagrams that did not fit into the buffer, skipped",
-			"events of Suricata did not fit into the buffer for datagrams", messages.LossShed,
+			"datagram", "events of Suricata did not fit into the buffer for datagrams", messages.LossShed,
 		},
 		glued: {
 			"glued_events_total", "events that Suricata cut because its socket was full; the next one was glued on",
-			"Suricata's socket was full and it cut events", messages.LossOverrun,
+			"cut", "Suricata's socket was full and it cut events", messages.LossOverrun,
 		},
 		bad: {
 			"bad_events_total", "lines that could not be read as an event",
-			"lines from Suricata could not be read as events", messages.LossShed,
+			"decoder", "lines from Suricata could not be read as events", messages.LossShed,
 		},
 		partial: {
 			"partial_events_total", "events whose end never came",
-			"connections or files of Suricata ended within an event", messages.LossShed,
+			"partial", "connections or files of Suricata ended within an event", messages.LossShed,
 		},
 		unread: {
 			"unread_events_total", "events that were queued when the source ended",
-			"events of Suricata were still queued when the source ended", messages.LossShed,
+			"end", "events of Suricata were still queued when the source ended", messages.LossShed,
 		},
 	}
 }
@@ -105,7 +106,7 @@ func (l *losses) tell(out sources.Outlet, source string) {
 				kind = messages.LossUntagged
 			}
 			list = append(list, messages.Loss{
-				Source: source, Kind: kind, Count: l.fresh[r], Detail: about.detail,
+				Source: source + "/" + about.part, Kind: kind, Count: l.fresh[r], Detail: about.detail,
 				Span: messages.Span{Start: l.from[r], End: l.to[r]},
 			})
 		}
