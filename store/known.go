@@ -6,9 +6,10 @@ import (
 	"weir/columns"
 )
 
-// QueryKnown asks a tier that does not know all columns of all rows. query is how the tier answers as if it did, and knows
-// is as in [TierInfo]. Rows of which cannot be told whether the filter lets them pass, and rows that pass of which not all
-// cells to group by are known, are summed in Partial.Other: an answer may say less than was asked for, and nothing wrong.
+// QueryKnown asks a tier that does not know all columns of all rows. query is how the tier answers as if it did,
+// and knows is as in [TierInfo]. Rows of which cannot be told whether the filter lets them pass, and rows that
+// pass of which not all cells to group by are known, are summed in Partial.Other: an answer may say less than was
+// asked for, and nothing wrong.
 func QueryKnown(
 	ctx context.Context, r *Request, into *Partial, knows func(*columns.Column) Filter,
 	query func(ctx context.Context, r *Request, into *Partial) error,

@@ -39,16 +39,17 @@ type View struct {
 	Query func(ctx context.Context, r *Request, into *Partial) error
 }
 
-// Viewer is a tier that can be planned with, or several that one manager keeps. The views of one call belong together:
-// where two of them are whole, both tell the same.
+// Viewer is a tier that can be planned with, or several that one manager keeps. The views of one call belong
+// together: where two of them are whole, both tell the same.
 type Viewer interface {
 	// Views gives what there is at this moment, the newest and finest first. done is called when nobody asks the
 	// views any more.
 	Views() (views []View, done func())
 }
 
-// ViewsOf gives views of tiers, the newest and finest first. Each instant is answered by the first tier that reaches back
-// to it, unless the tiers say more of themselves by being a [Viewer]. done is to be called in the end.
+// ViewsOf gives views of tiers, the newest and finest first. Each instant is answered by the first tier that
+// reaches back to it, unless the tiers say more of themselves by being a [Viewer]. done is to be called in the
+// end.
 func ViewsOf(tiers []Tier) (views []View, done func()) {
 	var after []func()
 	// Slices move from the front to the back while this goes on, thus the back is looked at last: a slice is seen
@@ -91,9 +92,9 @@ type Piece struct {
 	Exact bool
 }
 
-// Plan cuts the range of a request into pieces in order of time, each for one tier, without overlap and without gap. A
-// piece goes to the coarsest tier that has the resolution and the columns that are needed; where there is none, to the
-// finest that is whole there; where none is whole, to the last one.
+// Plan cuts the range of a request into pieces in order of time, each for one tier, without overlap and without
+// gap. A piece goes to the coarsest tier that has the resolution and the columns that are needed; where there is
+// none, to the finest that is whole there; where none is whole, to the last one.
 func Plan(tiers []TierInfo, r *Request) []Piece {
 	if len(tiers) == 0 || !r.Span.Start.Before(r.Span.End) {
 		return nil

@@ -9,9 +9,10 @@ import (
 	"weir/messages"
 )
 
-// Rolled gives the groups of an answer as rows, in order of their steps: each step is a slice that starts when start says.
-// by are the columns that the request grouped by. Of the groups of one step only the top ones by bytes become rows, if top is
-// not 0, and those that moved least bytes or more; the others are summed in folded, by step.
+// Rolled gives the groups of an answer as rows, in order of their steps: each step is a slice that starts when
+// start says. by are the columns that the request grouped by. Of the groups of one step only the top ones by bytes
+// become rows, if top is not 0, and those that moved least bytes or more; the others are summed in folded, by
+// step.
 func (p *Partial) Rolled(
 	by []*columns.Column, start func(step int) time.Time, top int, least uint64,
 ) (b *Block, folded map[int]messages.Totals) {

@@ -71,19 +71,19 @@ type catalog struct {
 // newCatalog makes a catalog of files.
 func newCatalog(generation uint64, levels []Level, files [][]*file) *catalog {
 	c := &catalog{generation: generation, files: files, moved: map[string]bool{}}
-	for k := range files {
-		slices.SortFunc(files[k], func(a, b *file) int {
+	for k, level := range files {
+		slices.SortFunc(level, func(a, b *file) int {
 			return cmp.Or(a.info.Bucket.Start.Compare(b.info.Bucket.Start), cmp.Compare(a.info.First, b.info.First),
 				cmp.Compare(a.name, b.name))
 		})
 		c.rolled, c.bytes = append(c.rolled, map[string]bool{}), append(c.bytes, 0)
-		for _, f := range files[k] {
+		for _, f := range level {
 			c.bytes[k] += f.info.Bytes
 		}
 	}
 	c.findMoved()
 	for k := 1; k < len(files); k++ {
-		for _, f := range files[k] {
+		for _, f := range files[k] { //nolint:gosec // Less than its length.
 			c.findRolled(f, k-1, levels[k-1].Name)
 		}
 	}
@@ -94,8 +94,8 @@ func newCatalog(generation uint64, levels []Level, files [][]*file) *catalog {
 // source names a file among the sources of another one.
 func source(level, name string) string { return level + "/" + name }
 
-// findRolled notes which files of a level were rolled up into a file of the next. If that was made when the ladder had
-// another level in this place, it is told by the numbers of the slices.
+// findRolled notes which files of a level were rolled up into a file of the next. If that was made when the ladder
+// had another level in this place, it is told by the numbers of the slices.
 func (c *catalog) findRolled(into *file, level int, levelName string) {
 	foreign := false
 	for _, s := range into.sources {
@@ -166,7 +166,7 @@ func (c *catalog) findWaiting(levels []Level) [][]messages.Span {
 	waiting := make([][]messages.Span, len(c.files))
 	for k := 1; k < len(c.files); k++ {
 		width := levels[k].Bucket.Duration
-		var spans []messages.Span
+		spans := make([]messages.Span, 0, len(waiting[k-1]))
 		for _, s := range waiting[k-1] {
 			spans = append(spans, outer(s, width))
 		}

@@ -40,9 +40,9 @@ func (s *Store) Work(ctx context.Context) error {
 	}
 }
 
-// Step does one step of the work in the background: it moves one segment of the journal into files, rolls one bucket up, or
-// removes what is too old or too much. did says whether there was anything to do. Whenever it ends before its time, by an
-// error, the context or the power, the step is done again, and no row is twice or missing.
+// Step does one step of the work in the background: it moves one segment of the journal into files, rolls one
+// bucket up, or removes what is too old or too much. did says whether there was anything to do. Whenever it ends
+// before its time, by an error, the context or the power, the step is done again, and no row is twice or missing.
 func (s *Store) Step(ctx context.Context) (did bool, err error) {
 	s.working.Lock()
 	defer s.working.Unlock()
@@ -257,7 +257,8 @@ func (s *Store) movePart(ctx context.Context, g *segment, p *part, of int) (*fil
 	}
 	source := &segmentSource{log: s.log, id: g.id, slots: p.heads}
 	m := making{
-		level: 0, bucket: p.bucket, first: first, last: end, sources: []string{partSource(g.name, of)}, keep: s.chain[0],
+		level: 0, bucket: p.bucket, first: first, last: end, keep: s.chain[0],
+		sources: []string{partSource(g.name, of)},
 	}
 	return s.makeFile(ctx, &m, func(w *bucket.Writer) error {
 		l := &s.options.Levels[0]

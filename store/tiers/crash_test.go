@@ -41,13 +41,14 @@ type history struct {
 	power bool
 }
 
-// run opens the store, appends and works until the file system dies, and gives the number of slices that were acknowledged.
+// run opens the store, appends and works until the file system dies, and gives the number of slices that were
+// acknowledged.
 func (h *history) run(operations int) (acknowledged int) {
 	s, err := New(testOptions(h.fs, thin()))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // It is dead.
+	defer s.Close()
 	h.die(operations)
 	if s.Open() != nil {
 		return 0
@@ -101,7 +102,7 @@ func (h *history) reopen() {
 func (h *history) check(acknowledged int) {
 	h.t.Helper()
 	s := openStore(h.t, testOptions(h.fs, thin()))
-	defer s.Close() //nolint:errcheck // Closed again at the end of the test.
+	defer s.Close()
 	restored, _ := s.Restore()
 	found := 0
 	if restored.Found {
@@ -127,7 +128,8 @@ func (h *history) check(acknowledged int) {
 	}
 }
 
-// compare compares the sums of each slice of the coarsest tier with those of the model, before and after all work is done.
+// compare compares the sums of each slice of the coarsest tier with those of the model, before and after all work
+// is done.
 func (h *history) compare(s *Store, model *storetest.Model) {
 	h.t.Helper()
 	const step = 2 * time.Minute
@@ -177,8 +179,8 @@ func TestCrashes(t *testing.T) {
 			}
 			cuts += h.cuts
 			if h.verified == 0 || h.skipped == 0 {
-				t.Errorf("seed %d: %d slices of coarser tiers were compared, and of %d the finer ones were removed", seed,
-					h.verified, h.skipped)
+				t.Errorf("seed %d: %d slices of coarser tiers were compared; of %d the finer ones were removed",
+					seed, h.verified, h.skipped)
 			}
 		}
 		t.Logf("power %v: %d cuts", power, cuts)

@@ -46,8 +46,8 @@ func (h *holdings) sourcesIn(l log, span messages.Span) (sources []rollSource, r
 	return sources, rows, nil
 }
 
-// rows hands on all slices that start in a span with their rows, of each instant the finest that there is: heads before
-// rows. What is told of a slice is told once.
+// rows hands on all slices that start in a span with their rows, of each instant the finest that there is: heads
+// before rows. What is told of a slice is told once.
 func (s *Store) rows(ctx context.Context, span messages.Span, into rollSink, progress Progress) error {
 	s.mu.Lock()
 	c := s.catalog
@@ -98,13 +98,14 @@ func copyRows(ctx context.Context, from rollSource, span messages.Span, into rol
 	})
 }
 
-// Export writes all slices that start in a span, of each instant the finest there is, into one Parquet file at a path that
-// any tool can read and [Store.Import] takes back.
+// Export writes all slices that start in a span, of each instant the finest there is, into one Parquet file at a
+// path that any tool can read and [Store.Import] takes back.
 func (s *Store) Export(
 	ctx context.Context, fs disk.FS, path string, span messages.Span, progress Progress,
 ) (bucket.Info, error) {
 	o := bucket.Options{
-		Tier: "export", Resolution: s.options.Levels[0].Slice.Duration, Program: s.options.Program, Sources: []string{"export"},
+		Tier: "export", Resolution: s.options.Levels[0].Slice.Duration, Program: s.options.Program,
+		Sources: []string{"export"},
 	}
 	info, err := bucket.Write(ctx, fs, path, o, func(w *bucket.Writer) error { return s.rows(ctx, span, w, progress) })
 	if err != nil {
@@ -113,8 +114,8 @@ func (s *Store) Export(
 	return info, nil
 }
 
-// ExportCSV writes the same as text: a line for each row with the start of its slice, its cells, and its counts. Sets are JSON
-// arrays. A line of which the column other says yes sums rows that have no columns.
+// ExportCSV writes the same as text: a line for each row with the start of its slice, its cells, and its counts.
+// Sets are JSON arrays. A line of which the column other says yes sums rows that have no columns.
 func (s *Store) ExportCSV(ctx context.Context, w io.Writer, span messages.Span, progress Progress) error {
 	out := &csvSink{w: csv.NewWriter(w), columns: columns.All()}
 	out.line = append(out.line, "start", "other")
@@ -170,7 +171,8 @@ func (c *csvSink) Block(b *store.Block) error {
 		for i, column := range c.columns {
 			text := ""
 			if cells[i] != nil {
-				text = cellText(column, cells[i].Dict.At(int(cells[i].IDs.At(row)))) //nolint:gosec // Checked when read.
+				id := int(cells[i].IDs.At(row)) //nolint:gosec // Checked when it was read.
+				text = cellText(column, cells[i].Dict.At(id))
 			}
 			c.line = append(c.line, text)
 		}
@@ -210,7 +212,8 @@ type Imported struct {
 // ErrNotExport is what a file is that Export has not written.
 var ErrNotExport = errors.New("no file that was exported")
 
-// Import takes a file back that [Store.Export] wrote. Its slices go into the finest tier whose slices are as long or longer.
+// Import takes a file back that [Store.Export] wrote. Its slices go into the finest tier whose slices are as long
+// or longer.
 func (s *Store) Import(ctx context.Context, fs disk.FS, path string, progress Progress) (done Imported, err error) {
 	x, err := bucket.Open(fs, path)
 	if err != nil {
@@ -252,16 +255,18 @@ func (s *Store) splitImport(heads []store.Head) []importPart {
 	}
 	var parts []importPart
 	for _, h := range heads {
-		level := 0
-		for level < len(s.options.Levels)-1 && longest[h.Span.Start.UnixNano()] > s.options.Levels[level].Slice.Duration {
+		level, length := 0, longest[h.Span.Start.UnixNano()]
+		for level < len(s.options.Levels)-1 && length > s.options.Levels[level].Slice.Duration {
 			level++
 		}
 		width := s.options.Levels[level].Bucket.Duration
 		start := h.Span.Start.Truncate(width)
-		at := slices.IndexFunc(parts, func(p importPart) bool { return p.level == level && p.bucket.Start.Equal(start) })
+		same := func(p importPart) bool { return p.level == level && p.bucket.Start.Equal(start) }
+		at := slices.IndexFunc(parts, same)
 		if at < 0 {
 			at = len(parts)
-			parts = append(parts, importPart{level: level, part: part{bucket: messages.Span{Start: start, End: start.Add(width)}}})
+			span := messages.Span{Start: start, End: start.Add(width)}
+			parts = append(parts, importPart{level: level, part: part{bucket: span}})
 		}
 		parts[at].heads = append(parts[at].heads, h)
 	}

@@ -56,7 +56,8 @@ func TestExportImport(t *testing.T) {
 	if err != nil || told == 0 {
 		t.Fatal(err)
 	}
-	if got, want := counted(info.Totals), counted(storetest.Total(answer(t, model, storetest.Everything()))); got != want {
+	want := counted(storetest.Total(answer(t, model, storetest.Everything())))
+	if got := counted(info.Totals); got != want {
 		t.Fatalf("want %+v, got %+v", want, got)
 	}
 	other := openStore(t, testOptions(disktest.New(), short()))
@@ -64,7 +65,8 @@ func TestExportImport(t *testing.T) {
 	if err != nil || done.Slices != 100 || done.Skipped != 0 {
 		t.Fatalf("%+v: %v", done, err)
 	}
-	if done, err = other.Import(t.Context(), out, "x.parquet", nil); err != nil || done.Slices != 0 || done.Skipped != 100 {
+	done, err = other.Import(t.Context(), out, "x.parquet", nil)
+	if err != nil || done.Slices != 0 || done.Skipped != 100 {
 		t.Fatalf("again: %+v: %v", done, err)
 	}
 	for round := range 200 {
@@ -145,7 +147,9 @@ func TestForget(t *testing.T) {
 	if got := proof[0].Removed.Up.Bytes; got != want.Up.Bytes {
 		t.Errorf("want %d bytes gone, got %d", want.Up.Bytes, got)
 	}
-	for _, r := range []*store.Request{all, {Span: all.Span, Filter: match, Step: 2 * time.Minute, Origin: storetest.Begin()}} {
+	steps := *all
+	steps.Step, steps.Origin = 2*time.Minute, storetest.Begin()
+	for _, r := range []*store.Request{all, &steps} {
 		if p := answer(t, s, r); p.Len() > 0 {
 			t.Errorf("%d rows are left", p.Len())
 		}

@@ -23,9 +23,9 @@ type Forgotten struct {
 	Untold messages.Totals
 }
 
-// Forget removes all rows that pass a filter from journal and files: what the journal holds is moved into files first, and
-// files with such rows are written anew. What coarser tiers cannot tell is rolled up anew from finer ones where those still
-// have it; the rest is told. If it ends before its time, it is to be done again.
+// Forget removes all rows that pass a filter from journal and files: what the journal holds is moved into files
+// first, and files with such rows are written anew. What coarser tiers cannot tell is rolled up anew from finer
+// ones where those still have it; the rest is told. If it ends before its time, it is to be done again.
 func (s *Store) Forget(ctx context.Context, filter store.Filter, progress Progress) ([]Forgotten, error) {
 	s.mu.Lock()
 	l := s.log
@@ -128,9 +128,11 @@ func (f *forgetting) file(ctx context.Context, level int, old *file, p *Forgotte
 
 // gone is what is less. Rows that were rolled up anew may be more, since others were folded with them before.
 func gone(before, after messages.Totals) messages.Totals {
+	less := func(a, b messages.Counter) messages.Counter {
+		return messages.Counter{Bytes: a.Bytes - b.Bytes, Packets: a.Packets - b.Packets}
+	}
 	t := messages.Totals{
-		Up:      messages.Counter{Bytes: before.Up.Bytes - after.Up.Bytes, Packets: before.Up.Packets - after.Up.Packets},
-		Down:    messages.Counter{Bytes: before.Down.Bytes - after.Down.Bytes, Packets: before.Down.Packets - after.Down.Packets},
+		Up: less(before.Up, after.Up), Down: less(before.Down, after.Down),
 		Started: before.Started - after.Started, Ended: before.Ended - after.Ended,
 	}
 	if before.Rows > after.Rows {
@@ -162,8 +164,8 @@ func (f *forgetting) sources(level int, of *file) (sources []*file) {
 func (f *forgetting) rewrite(ctx context.Context, level int, old *file, sources []*file, again bool) (*file, error) {
 	s := f.store
 	m := making{
-		level: level, bucket: old.info.Bucket, first: old.info.First, last: old.info.Last, sources: old.sources, keep: old.keep,
-		name: old.name,
+		level: level, bucket: old.info.Bucket, first: old.info.First, last: old.info.Last, name: old.name,
+		sources: old.sources, keep: old.keep,
 	}
 	made, err := s.makeFile(ctx, &m, func(w *bucket.Writer) error {
 		if again {

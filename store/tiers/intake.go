@@ -34,8 +34,8 @@ const (
 // errOld is what a journal says of a slice that it has already.
 var errOld = errors.New("the slice is in the journal already")
 
-// Append keeps a slice. If the disk fails, the slice waits in memory, and [State] says so; an error means that the slice is
-// not sound and was not taken.
+// Append keeps a slice. If the disk fails, the slice waits in memory, and [State] says so; an error means that the
+// slice is not sound and was not taken.
 func (s *Store) Append(sl *messages.Slice) error {
 	if !sl.Span.Start.Before(sl.Span.End) {
 		return errors.New("append slice: its span is empty")

@@ -36,8 +36,8 @@ func (s *Store) JournalReport() journal.Report {
 	return s.journalReport
 }
 
-// Restore is what a daemon goes on from; ok is false if the journal could not be opened. Slices that are in files only are
-// known too, so that no number is given twice.
+// Restore is what a daemon goes on from; ok is false if the journal could not be opened. Slices that are in files
+// only are known too, so that no number is given twice.
 func (s *Store) Restore() (r journal.Restore, ok bool) {
 	j := s.journal()
 	if j == nil {
@@ -99,8 +99,8 @@ func (l *journalLog) segments() []segment {
 	out := make([]segment, 0, len(list))
 	for _, g := range list {
 		out = append(out, segment{
-			name: g.Name, id: g.ID, span: g.Span, first: g.First, last: g.Last, slices: g.Slices, rows: g.Rows, bytes: g.Bytes,
-			closed: g.Closed,
+			name: g.Name, id: g.ID, span: g.Span, first: g.First, last: g.Last, closed: g.Closed,
+			slices: g.Slices, rows: g.Rows, bytes: g.Bytes,
 		})
 	}
 	if len(out) > 0 {

@@ -16,14 +16,14 @@ type Level struct {
 	Name string `toml:"name" comment:"Name of the tier, also of its folder."`
 	// Slice is the length of its slices, Bucket the span of one file.
 	Slice  units.Duration `toml:"slice"  comment:"Length of a slice; it divides that of the next tier."`
-	Bucket units.Duration `toml:"bucket" comment:"Span of one file; slices divide it, and it divides that of the next tier."`
+	Bucket units.Duration `toml:"bucket" comment:"Span of one file: whole slices; it divides that of the next tier."`
 	// Columns are kept: names, or alternatives such as "local.mac|local.ip", of which the first one that a row has a
 	// cell in is kept. Empty keeps all that the tier before keeps, but for those in Drop.
 	Columns []string `toml:"columns" comment:"Columns to keep; empty keeps all. 'a|b' keeps b where a is not known."`
 	Drop    []string `toml:"drop"    comment:"Columns to leave out, if columns is empty."`
 	// Retention is how long a slice is kept; 0 sets no bound. Bytes bounds what the files take; 0 sets none.
 	Retention units.Duration `toml:"retention" comment:"How long slices are kept; 0s for ever."`
-	Bytes     units.Bytes    `toml:"bytes"     comment:"What the files of the tier may take; 0 leaves that to the whole."`
+	Bytes     units.Bytes    `toml:"bytes"     comment:"What its files may take; 0 leaves that to the whole."`
 	// TopK is how many rows of a slice keep their columns, those that moved most bytes; MinBytes how many bytes a row
 	// must have moved for that. 0 sets no bound. What other rows say is in the slice's (other).
 	TopK     int         `toml:"top_k"     comment:"Rows of a slice that keep their columns; 0 keeps all."`
@@ -36,7 +36,10 @@ func duration(d time.Duration) units.Duration { return units.Duration{Duration: 
 func Default() []Level {
 	far := []string{"local.mac|local.ip", "remote.name", "remote.site", "app", "direction"}
 	return []Level{
-		{Name: "10s", Slice: duration(10 * time.Second), Bucket: duration(time.Hour), Retention: duration(2 * units.Day)},
+		{
+			Name: "10s", Slice: duration(10 * time.Second), Bucket: duration(time.Hour),
+			Retention: duration(2 * units.Day),
+		},
 		{
 			Name: "1min", Slice: duration(time.Minute), Bucket: duration(6 * time.Hour),
 			Drop: []string{"local.port", "remote.port", "http.url"}, Retention: duration(30 * units.Day),
@@ -116,8 +119,8 @@ func (l *Level) validate() error {
 	case l.Retention.Duration < 0 || l.TopK < 0:
 		return bad("retention", "retention and top_k must not be negative")
 	case l.Retention.Duration > 0 && l.Retention.Duration < bucket:
-		return bad("retention", "it keeps slices for %s, which is less than a bucket of %s", length(l.Retention.Duration),
-			length(bucket))
+		return bad("retention", "it keeps slices for %s, which is less than a bucket of %s",
+			length(l.Retention.Duration), length(bucket))
 	case len(l.Columns) > 0 && len(l.Drop) > 0:
 		return bad("drop", "give either the columns to keep or those to drop")
 	}
@@ -134,13 +137,13 @@ func (l *Level) follows(f *Level) error {
 		return bad("slice", "its slices of %s must divide %s, the bucket of tier %s", length(l.Slice.Duration),
 			length(f.Bucket.Duration), f.Name)
 	case l.Bucket.Duration%f.Bucket.Duration != 0:
-		return bad("bucket", "its bucket of %s must be whole buckets of %s, those of tier %s", length(l.Bucket.Duration),
-			length(f.Bucket.Duration), f.Name)
+		return bad("bucket", "its bucket of %s must be whole buckets of %s, those of tier %s",
+			length(l.Bucket.Duration), length(f.Bucket.Duration), f.Name)
 	case l.Retention.Duration > 0 && (f.Retention.Duration == 0 || f.Retention.Duration > l.Retention.Duration):
-		return bad("retention", "it keeps slices for %s, but the finer tier %s keeps them longer", length(l.Retention.Duration),
-			f.Name)
+		return bad("retention", "it keeps slices for %s, but the finer tier %s keeps them longer",
+			length(l.Retention.Duration), f.Name)
 	case f.Retention.Duration > 0 && f.Retention.Duration < l.Bucket.Duration+f.Bucket.Duration:
-		return bad("bucket", "tier %s keeps slices for %s, which is too short to fill a bucket of %s and one more of its own",
+		return bad("bucket", "tier %s keeps slices for %s, too short to fill a bucket of %s and one of its own",
 			f.Name, length(f.Retention.Duration), length(l.Bucket.Duration))
 	}
 	return nil

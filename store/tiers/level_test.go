@@ -36,11 +36,13 @@ func TestValidateSays(t *testing.T) {
 		{func(l []Level) []Level { l[1].Slice = duration(7 * time.Second); return l }, "whole slices of 7s"},
 		{func(l []Level) []Level { l[1].Slice = duration(15 * time.Second); return l }, "those of tier 10s"},
 		{func(l []Level) []Level { l[1].Slice = duration(7 * time.Minute); return l }, "whole slices of 7m"},
-		{func(l []Level) []Level {
-			l[1].Slice, l[1].Bucket = duration(40*time.Minute), duration(4*time.Hour)
-			return l
+		{
+			func(l []Level) []Level {
+				l[1].Slice, l[1].Bucket = duration(40*time.Minute), duration(4*time.Hour)
+				return l
+			},
+			"the bucket of tier 10s",
 		},
-			"the bucket of tier 10s"},
 		{func(l []Level) []Level { l[1].Bucket = duration(90 * time.Minute); return l }, "whole buckets of 1h"},
 		{func(l []Level) []Level { l[1].Retention = duration(units.Day); return l }, "keeps them longer"},
 		{func(l []Level) []Level { l[0].Retention = duration(3 * time.Hour); return l }, "too short to fill a bucket"},
@@ -137,12 +139,13 @@ func (h *heldSink) Block(b *store.Block) error {
 	for i := range b.Rows {
 		h.rows = append(h.rows, b.Row(i))
 		h.sum.Add(b.Row(i))
-		h.steps[int64(b.Starts.At(i))]++ //nolint:gosec // It was one.
+		h.steps[int64(b.Starts.At(i))]++
 	}
 	return nil
 }
 
-// TestRollIsBounded rolls up far more groups than it may hold at once: windows are cut, single slices are folded, totals hold.
+// TestRollIsBounded rolls up far more groups than it may hold at once: windows are cut, single slices are folded,
+// totals hold.
 func TestRollIsBounded(t *testing.T) {
 	ip := lookup(t, "local.ip")
 	r := rand.New(rand.NewPCG(1, 1))
@@ -176,7 +179,8 @@ func TestRollIsBounded(t *testing.T) {
 				t.Errorf("bound %d: %d rows at %v", bound, n, time.Unix(0, at))
 			}
 		}
-		if len(sink.heads) != 10 || sink.heads[0].Losses[0].Count != 6 || sink.heads[1].Complete || !sink.heads[2].Complete {
+		hs := sink.heads
+		if len(hs) != 10 || hs[0].Losses[0].Count != 6 || hs[1].Complete || !hs[2].Complete {
 			t.Errorf("bound %d: heads %+v", bound, sink.heads[:3])
 		}
 		if bound == 1<<17 && src.reads != 1 || bound == 700 && src.reads < 8 {
@@ -202,13 +206,13 @@ func (h *heldSource) Columns() []string { return []string{"local.ip"} }
 
 // ipBlock is a block of n rows with addresses.
 func ipBlock(r *rand.Rand, ip *columns.Column, start time.Time, n int) (*store.Block, messages.Totals) {
-	b := &store.Block{Part: store.Part{Rows: n}, Starts: store.SameInts(uint64(start.UnixNano()), n)} //nolint:gosec // After 1970.
+	b := &store.Block{Part: store.Part{Rows: n}, Starts: store.SameInts(uint64(start.UnixNano()), n)}
 	dict, ids, up := []columns.Value{""}, make([]uint32, n), make([]uint64, n)
 	known := map[columns.Value]uint32{"": 0}
 	for i := range n {
 		v := ip.Random(r)
 		if _, ok := known[v]; !ok {
-			known[v] = uint32(len(dict)) //nolint:gosec // Few.
+			known[v] = uint32(len(dict))
 			dict = append(dict, v)
 		}
 		ids[i], up[i] = known[v], r.Uint64N(1000)

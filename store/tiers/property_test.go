@@ -40,16 +40,16 @@ func randomLadder(r *rand.Rand, all []*columns.Column) []Level {
 			l.Columns, l.Drop = randomColumns(r, all)
 		}
 		levels = append(levels, l)
-		divisors := []time.Duration{}
-		for n := time.Duration(2); slice*n <= bucket; n++ {
-			if bucket%(slice*n) == 0 {
-				divisors = append(divisors, n)
+		var divisors []time.Duration
+		for longer := 2 * slice; longer <= bucket; longer += slice {
+			if bucket%longer == 0 {
+				divisors = append(divisors, longer)
 			}
 		}
 		if len(divisors) == 0 {
 			break
 		}
-		slice *= divisors[r.IntN(len(divisors))]
+		slice = divisors[r.IntN(len(divisors))]
 		bucket *= time.Duration(1 + r.IntN(4))
 	}
 	return levels
@@ -170,7 +170,8 @@ func ask(ctx context.Context, tiers []store.Tier, r *store.Request) (*store.Part
 	return sum, exact, nil
 }
 
-// check compares the answers to a request. Where tiers have what is asked for they are equal, else nothing is missing.
+// check compares the answers to a request. Where tiers have what is asked for they are equal, else nothing is
+// missing.
 func (w *world) check(what string, tiers []store.Tier) bool {
 	r := w.request()
 	want := store.NewPartial(r)
@@ -231,8 +232,8 @@ func diff(want, got *store.Partial) string {
 	return ""
 }
 
-// TestAgainstModel makes random ladders, slices and requests: memory, journal and files at any stage of the work answer as
-// the model does, which keeps every row.
+// TestAgainstModel makes random ladders, slices and requests: memory, journal and files at any stage of the work
+// answer as the model does, which keeps every row.
 func TestAgainstModel(t *testing.T) {
 	exact, inexact := 0, 0
 	for seed := range uint64(60) {

@@ -13,23 +13,18 @@ func (s *Store) retain(ctx context.Context) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	removed, err := s.expire()
-	if err == nil {
-		var more bool
-		more, err = s.shrink(0, true)
-		removed = removed || more
-	}
-	if err != nil {
-		return false, fmt.Errorf("remove old buckets: %w", err)
-	}
-	if !removed {
+	old, more := s.expire(), s.shrink(0, true)
+	if !old && !more {
 		return false, nil
 	}
-	return true, s.sweep()
+	if err := s.sweep(); err != nil {
+		return false, fmt.Errorf("remove old buckets: %w", err)
+	}
+	return true, nil
 }
 
 // expire removes files that are older than their tier keeps them and that the next tier has.
-func (s *Store) expire() (removed bool, err error) {
+func (s *Store) expire() (removed bool) {
 	for k := range s.options.Levels {
 		keep := s.options.Levels[k].Retention.Duration
 		if keep == 0 {
@@ -45,13 +40,11 @@ func (s *Store) expire() (removed bool, err error) {
 		}
 		s.mu.Unlock()
 		if len(old) > 0 {
-			if err := s.remove(k, old); err != nil {
-				return removed, err
-			}
+			s.remove(k, old)
 			removed = true
 		}
 	}
-	return removed, nil
+	return removed
 }
 
 // spare says that a file may go because its rows are in the next tier, or would not stay there either. It needs mu.
@@ -65,13 +58,13 @@ func (s *Store) spare(level int, f *file, now time.Time) bool {
 
 // makeRoom removes files until there is room for so many bytes more.
 func (s *Store) makeRoom(bytes uint64) error {
-	_, err := s.shrink(bytes, false)
-	return err
+	s.shrink(bytes, false)
+	return s.sweep()
 }
 
-// shrink removes files until each tier and all together are inside their budgets, with room for more bytes. Unless settled is
-// set there is more to roll up, and a tier over its own budget gives up only what the next one has.
-func (s *Store) shrink(more uint64, settled bool) (removed bool, err error) {
+// shrink removes files until each tier and all together are inside their budgets, with room for more bytes. Unless
+// settled is set there is more to roll up, and a tier over its own budget gives up only what the next one has.
+func (s *Store) shrink(more uint64, settled bool) (removed bool) {
 	for k := range s.options.Levels {
 		bound := uint64(s.options.Levels[k].Bytes) //nolint:gosec // Not negative.
 		for bound > 0 {
@@ -79,9 +72,7 @@ func (s *Store) shrink(more uint64, settled bool) (removed bool, err error) {
 			if f == nil {
 				break
 			}
-			if err := s.remove(k, []*file{f}); err != nil {
-				return removed, err
-			}
+			s.remove(k, []*file{f})
 			removed = true
 		}
 	}
@@ -90,16 +81,14 @@ func (s *Store) shrink(more uint64, settled bool) (removed bool, err error) {
 		if f == nil {
 			break
 		}
-		if err := s.remove(level, []*file{f}); err != nil {
-			return removed, err
-		}
+		s.remove(level, []*file{f})
 		removed = true
 	}
-	return removed, nil
+	return removed
 }
 
-// excess gives the file that a tier over its budget has to give up: the oldest that is in the next tier, or if none is,
-// the oldest.
+// excess gives the file that a tier over its budget has to give up: the oldest that is in the next tier, or if
+// none is, the oldest.
 func (s *Store) excess(level int, bound uint64, settled bool) *file {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +130,7 @@ func (s *Store) first(more uint64) (level int, f *file) {
 }
 
 // remove takes files away: from what is read at once, from the disk when nobody reads them any more.
-func (s *Store) remove(level int, old []*file) error {
+func (s *Store) remove(level int, old []*file) {
 	s.mu.Lock()
 	for _, f := range old {
 		if level < len(s.options.Levels)-1 && !s.hasCoarser(level, f) {
@@ -167,5 +156,4 @@ func (s *Store) remove(level int, old []*file) error {
 		})
 	}
 	s.mu.Unlock()
-	return nil
 }

@@ -26,17 +26,19 @@ type rollSink interface {
 }
 
 const (
-	// windowRows is how many rows of a source are summed at once, about: they are groups at most, of 150 to 250 bytes, and
-	// their cells take no more than the files allow for as many rows. Together that is less than 48 MiB.
+	// windowRows is how many rows of a source are summed at once, about: they are groups at most, of 150 to 250
+	// bytes, and their cells take no more than the files allow for as many rows. Together that is less than 48
+	// MiB.
 	windowRows = 1 << 17
 )
 
 // roll sums rows of finer slices into those of a coarser tier. It is a function of what it reads alone.
 //
-// Memory is bounded as follows. The sources are cut into windows of whole coarse slices, so short that they hold about
-// windowRows rows each; one window after the other is summed, written and forgotten, and a source is read once for each of
-// its windows. A window that has more groups than windowRows is cut in two and read again; if it is one slice, the
-// groups that came last are folded. Each group is summed in one place, so nothing needs to be merged.
+// Memory is bounded as follows. The sources are cut into windows of whole coarse slices, so short that they hold
+// about windowRows rows each; one window after the other is summed, written and forgotten, and a source is read
+// once for each of its windows. A window that has more groups than windowRows is cut in two and read again; if it
+// is one slice, the groups that came last are folded. Each group is summed in one place, so nothing needs to be
+// merged.
 type roll struct {
 	slice time.Duration
 	rule  rule
@@ -50,8 +52,9 @@ type roll struct {
 
 func newRoll(l *Level, r rule) *roll {
 	return &roll{
-		slice: l.Slice.Duration, rule: r, top: l.TopK, least: uint64(l.MinBytes), bound: windowRows, //nolint:gosec // Not negative.
-		pace: func(context.Context, int) error { return nil },
+		slice: l.Slice.Duration, rule: r, top: l.TopK, bound: windowRows,
+		least: uint64(l.MinBytes), //nolint:gosec // Not negative.
+		pace:  func(context.Context, int) error { return nil },
 	}
 }
 
@@ -94,7 +97,7 @@ func sortedStarts(heads map[int64]*store.Head) []int64 {
 // heads makes the coarse slices, by their starts.
 func (r *roll) heads(sources []rollSource) map[int64]*store.Head {
 	heads := map[int64]*store.Head{}
-	var all []store.Head
+	var all []store.Head //nolint:prealloc // Nobody knows how many they are.
 	for _, s := range sources {
 		all = append(all, s.Heads()...)
 	}

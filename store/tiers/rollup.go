@@ -67,7 +67,8 @@ func (s *Store) tooOld(level int, b messages.Span) bool {
 		return false
 	}
 	tight := func(have, bound uint64) bool { return bound > 0 && have > bound-bound/8 }
-	return tight(s.catalog.bytes[level], uint64(l.Bytes)) || tight(s.used(), s.options.Bytes) //nolint:gosec // Not negative.
+	bound := uint64(l.Bytes) //nolint:gosec // Not negative.
+	return tight(s.catalog.bytes[level], bound) || tight(s.used(), s.options.Bytes)
 }
 
 // rollUp makes a bucket of a level out of files of the one before.

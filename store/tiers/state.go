@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"weir/internal/disk"
 )
 
 // State says how the store does.
@@ -64,10 +66,14 @@ func (s *Store) report(err error) {
 func explain(err error, dir string) (cause, cure string) {
 	at := " (" + err.Error() + ")."
 	switch {
+	case errors.Is(err, disk.ErrLocked):
+		return "Another program, such as a second daemon, has the history open" + at,
+			"Stop it, or give one of them another directory."
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		return "The disk is full" + at, "Make room in the file system of " + dir + ", or give Weir a smaller budget."
 	case errors.Is(err, unix.EROFS):
-		return "The file system is read-only" + at, "Mount that of " + dir + " for writing; look into the kernel's log for why."
+		return "The file system is read-only" + at,
+			"Mount that of " + dir + " for writing; look into the kernel's log for why."
 	case errors.Is(err, fs.ErrPermission):
 		return "Weir may not write there" + at, "Give " + dir + " and all in it to the user that Weir runs as."
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,12 +1,14 @@
-// Package tiers keeps slices on disk: a journal, into which they fall as they close, and a ladder of tiers of bucket files,
-// each coarser than the one before. It moves what is in the journal into files, rolls files up, removes what is too old or too
-// much, and answers queries about all of it. docs/storage.md tells how, and what holds whenever the power fails.
+// Package tiers keeps slices on disk: a journal, into which they fall as they close, and a ladder of tiers of
+// bucket files, each coarser than the one before. It moves what is in the journal into files, rolls files up,
+// removes what is too old or too much, and answers queries about all of it. docs/storage.md tells how, and what
+// holds whenever the power fails.
 package tiers
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -32,8 +34,8 @@ type Options struct {
 	Levels []Level
 	// Bytes bounds what all files and the journal take; 0 sets no bound.
 	Bytes uint64
-	// JournalBytesADay bounds what is written to the journal in a day of slices, to spare flash; 0 sets no bound. Over
-	// it slices are written without rows, as sums alone.
+	// JournalBytesADay bounds what is written to the journal in a day of slices, to spare flash; 0 sets no bound.
+	// Over it slices are written without rows, as sums alone.
 	JournalBytesADay uint64
 	// Rate bounds what the work in the background reads, in rows a second; 0 sets no bound.
 	Rate int
@@ -62,6 +64,7 @@ type Store struct {
 	// mu guards the rest.
 	mu      sync.Mutex
 	log     log
+	lock    io.Closer
 	catalog *catalog
 	// readers counts who still asks files of a generation.
 	readers map[uint64]int
@@ -72,10 +75,12 @@ type Store struct {
 	state State
 	// journalReport is of the last opening.
 	journalReport journal.Report
-	// clock is when the slice of the greatest number starts, earlier when the last one ends that was there at the start.
+	// clock is when the slice of the greatest number starts, earlier when the last one ends that was there at the
+	// start.
 	clock   clock
 	earlier time.Time
-	// floor is the end of the newest bucket that each level has given up: what is older is not rolled up into it again.
+	// floor is the end of the newest bucket that each level has given up: what is older is not rolled up into it
+	// again.
 	floor []time.Time
 	// lost counts files that were removed although no other tier had their rows.
 	lost uint64
@@ -112,8 +117,8 @@ func New(o Options) (*Store, error) {
 	return s, nil
 }
 
-// Open opens what is there. If that fails the store goes on without, says so in its state, and tries again with each step
-// of work.
+// Open opens what is there. If that fails the store goes on without, says so in its state, and tries again with
+// each step of work.
 func (s *Store) Open() error {
 	s.working.Lock()
 	defer s.working.Unlock()
@@ -138,8 +143,8 @@ func (s *Store) opened() bool {
 	return s.log != nil
 }
 
-// load opens files and journal.
-func (s *Store) load() error {
+// loadAll opens files and journal.
+func (s *Store) loadAll() error {
 	files, err := s.loadFiles()
 	if err != nil {
 		return err
@@ -300,7 +305,7 @@ func (s *Store) Close() error {
 	if s.log == nil {
 		return nil
 	}
-	err := s.log.close()
+	err := errors.Join(s.log.close(), s.lock.Close())
 	for _, files := range s.catalog.files {
 		for _, f := range files {
 			err = errors.Join(err, f.Close())
@@ -311,8 +316,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Relabel adds delta to the times of the slices in the journal since and including number seq, rounded down to whole slices.
-// What is in bucket files stays as it is.
+// Relabel adds delta to the times of the slices in the journal since and including number seq, rounded down to
+// whole slices. What is in bucket files stays as it is.
 func (s *Store) Relabel(since uint64, delta time.Duration) error {
 	slice := s.options.Levels[0].Slice.Duration
 	shift := delta.Truncate(slice)
@@ -337,8 +342,8 @@ func (s *Store) Relabel(since uint64, delta time.Duration) error {
 	return nil
 }
 
-// Coverage says what all tiers hold together: the slices and rows are those that were closed, not those that were made of
-// them, as far as the first tier has them.
+// Coverage says what all tiers hold together: the slices and rows are those that were closed, not those that were
+// made of them, as far as the first tier has them.
 func (s *Store) Coverage() store.Coverage {
 	all := s.Coverages()
 	c := store.Coverage{Name: "disk", Resolution: s.options.Levels[0].Slice.Duration, Budget: s.options.Bytes}
@@ -375,11 +380,12 @@ func (s *Store) Coverages() []store.Coverage {
 		first.Folded += g.folded
 		first.Bytes += g.bytes
 	}
-	all := []store.Coverage{first}
+	all := append(make([]store.Coverage, 0, 1+len(s.options.Levels)), first)
 	for k := range s.options.Levels {
 		l := &s.options.Levels[k]
 		t := store.Coverage{
-			Name: l.Name, Resolution: l.Slice.Duration, Bytes: c.bytes[k], Budget: uint64(l.Bytes), //nolint:gosec // Not negative.
+			Name: l.Name, Resolution: l.Slice.Duration, Bytes: c.bytes[k],
+			Budget: uint64(l.Bytes), //nolint:gosec // Not negative.
 		}
 		for _, f := range c.files[k] {
 			t.Span = store.Hull(t.Span, f.info.Span)

@@ -34,8 +34,8 @@ func (v *Verified) fault(format string, a ...any) {
 	}
 }
 
-// Verify reads all that is stored and says whether the checksums are right and the totals of the tiers agree for every
-// slice of a coarser tier of which the finer one still has all.
+// Verify reads all that is stored and says whether the checksums are right and the totals of the tiers agree for
+// every slice of a coarser tier of which the finer one still has all.
 func (s *Store) Verify(ctx context.Context, progress Progress) (*Verified, error) {
 	s.mu.Lock()
 	c, l := s.catalog, s.log

@@ -12,8 +12,8 @@ import (
 	"weir/store"
 )
 
-// Views gives the journal and the tiers as they are now: each alone, and each together with what is not rolled up into it
-// yet.
+// Views gives the journal and the tiers as they are now: each alone, and each together with what is not rolled up
+// into it yet.
 func (s *Store) Views() (views []store.View, done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,9 @@ type viewer struct {
 
 func (v *viewer) views() []store.View {
 	levels := v.store.options.Levels
-	var waiting, held []messages.Span // of the journal, and of the files of the first level
+	// Of the journal, and of the files of the first level.
+	var waiting []messages.Span
+	held := make([]messages.Span, 0, len(v.catalog.files[0]))
 	for _, g := range v.segments {
 		if g.span != (messages.Span{}) {
 			waiting = append(waiting, g.span)
@@ -45,7 +47,7 @@ func (v *viewer) views() []store.View {
 	for _, f := range v.catalog.files[0] {
 		held = append(held, f.info.Span)
 	}
-	views := []store.View{v.journal(union(held))}
+	views := append(make([]store.View, 0, 1+2*len(levels)), v.journal(union(held)))
 	for k := range levels {
 		views = append(views, v.level(k, waiting))
 	}
@@ -227,8 +229,8 @@ const (
 // begin sets the newest slice that there is.
 func (c *clock) begin(last uint64, start time.Time) { c.last, c.start = last, start }
 
-// tick tells of a new slice. If the clock has leapt forward, which would make all that is stored look old, the time before
-// counts on for a day of slices.
+// tick tells of a new slice. If the clock has leapt forward, which would make all that is stored look old, the
+// time before counts on for a day of slices.
 func (c *clock) tick(seq uint64, start time.Time) {
 	if !c.start.IsZero() && start.Sub(c.start) > leap && c.held.IsZero() {
 		c.held, c.until = c.start, seq+uint64(doubt/c.slice) //nolint:gosec // Positive.
