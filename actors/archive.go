@@ -45,6 +45,9 @@ type archiveSeat struct {
 	own    store.ArchiveStatus // the archive's, as it was last
 	failed error               // why the last slice was refused
 	broken error               // why the last step failed
+	// stepping is set while a step runs; crashed counts the steps in a row that panicked.
+	stepping bool
+	crashed  int
 }
 
 func newArchiveSeat(c *cell, a store.Archive, clock Clock, log zerolog.Logger) *archiveSeat {
@@ -66,6 +69,7 @@ func (a archiveActor) start(actor.Context) {
 		panic(errStillRuns)
 	}
 	s.offered()
+	s.stepped()
 	w := newCrew(func(w *crew, c *crash) { s.self(&crewFailed{crew: w, crash: c}) })
 	s.crew = w
 	w.start(w.ctx, "append", s.append)
@@ -76,6 +80,17 @@ func (a archiveActor) start(actor.Context) {
 func (s *archiveSeat) offered() {
 	if seq := s.rack.crashed(); seq != 0 {
 		s.log.Error().Uint64("slice", seq).Msg("slice given up: the archive does not take it")
+	}
+}
+
+// stepped looks whether a step has made the last incarnation fail.
+func (s *archiveSeat) stepped() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stepping {
+		s.stepping = false
+		s.crashed++
+		s.status.StepFailures++
 	}
 }
 
@@ -245,6 +260,12 @@ func (s *archiveSeat) look() {
 // step has the archive do its work in the background, after each slice until there is none left.
 func (s *archiveSeat) step(ctx context.Context) error {
 	wait := time.Duration(0)
+	s.mu.Lock()
+	crashed := s.crashed
+	s.mu.Unlock()
+	if crashed > 0 { // So that slices are appended, though it may panic each time.
+		pause(ctx, min(retryMin<<min(crashed, 10), retryMax))
+	}
 	for ctx.Err() == nil {
 		began := s.clock.Monotonic()
 		more, err := s.oneStep(ctx)
@@ -271,12 +292,16 @@ func (s *archiveSeat) step(ctx context.Context) error {
 func (s *archiveSeat) oneStep(ctx context.Context) (more bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
+	s.mu.Lock()
+	s.stepping = true
+	s.mu.Unlock()
 	more, err = s.archive.Step(bounded)
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		more, err = true, nil // It did not end in its time; it goes on later.
 	}
 	s.mu.Lock()
 	s.status.Steps++
+	s.stepping, s.crashed = false, 0
 	if err != nil && ctx.Err() == nil {
 		s.status.StepFailures++
 		s.status.LastError = clip(err.Error(), maxErrorText)

@@ -257,6 +257,20 @@ func TestArchiveThatPanics(t *testing.T) {
 	})
 }
 
+// Work in the background that panics each time keeps no slice from being stored.
+func TestArchiveWhoseWorkPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeArchive{onStep: func(context.Context) (bool, error) { panic("step") }}
+		s, tier, _ := archived(t, a, nil)
+		rest(10*time.Minute + 5*time.Second)
+		st := s.Status().Archive
+		if got := a.seqs(); len(got) != len(tier.all()) || st.Dropped != 0 || st.StepFailures > 30 || st.StepFailures < 5 {
+			t.Errorf("kept %d of %d: %+v", len(got), len(tier.all()), st)
+		}
+		drain(t, s)
+	})
+}
+
 // Work in the background is bounded in time, rests as long as it worked, and delays no slice.
 func TestArchiveWorksBeside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
