@@ -12,7 +12,16 @@ type Ints struct {
 	same  uint64
 	n     int
 	width uint8
+	// ids and longs are the integers themselves where width says so.
+	ids   []uint32
+	longs []uint64
 }
+
+// Widths of integers that are not in raw.
+const (
+	widthIDs   = 254
+	widthLongs = 255
+)
 
 // SameInts gives n integers that are all the same.
 func SameInts(v uint64, n int) Ints { return Ints{same: v, n: n} }
@@ -39,6 +48,12 @@ func IntsOf[T uint32 | uint64](buf []byte, values []T) Ints {
 	return v
 }
 
+// ViewIDs gives integers as a column without copying them: they must not change while it is read.
+func ViewIDs(values []uint32) Ints { return Ints{ids: values, n: len(values), width: widthIDs} }
+
+// ViewLongs does the same for longer integers.
+func ViewLongs(values []uint64) Ints { return Ints{longs: values, n: len(values), width: widthLongs} }
+
 // Bytes is the memory of the integers, for [IntsOf] to use again once nobody reads them.
 func (v *Ints) Bytes() []byte { return v.raw }
 
@@ -56,18 +71,40 @@ func (v *Ints) At(i int) uint64 {
 		return uint64(binary.LittleEndian.Uint16(v.raw[2*i:]))
 	case 4:
 		return uint64(binary.LittleEndian.Uint32(v.raw[4*i:]))
+	case widthIDs:
+		return uint64(v.ids[i])
+	case widthLongs:
+		return v.longs[i]
 	default:
 		return binary.LittleEndian.Uint64(v.raw[8*i:])
 	}
 }
 
 // Load fills dst with the integers from place from on.
-func (v *Ints) Load(dst []uint64, from int) { load(v, dst, from) }
+func (v *Ints) Load(dst []uint64, from int) {
+	if v.width == widthLongs {
+		copy(dst, v.longs[from:])
+		return
+	}
+	load(v, dst, from)
+}
 
 // LoadIDs fills dst with the integers from place from on, which are known to fit.
-func (v *Ints) LoadIDs(dst []uint32, from int) { load(v, dst, from) }
+func (v *Ints) LoadIDs(dst []uint32, from int) {
+	if v.width == widthIDs {
+		copy(dst, v.ids[from:])
+		return
+	}
+	load(v, dst, from)
+}
 
 func load[T uint32 | uint64](v *Ints, dst []T, from int) {
+	if v.width >= widthIDs {
+		for i := range dst {
+			dst[i] = T(v.At(from + i)) //nolint:gosec // It is known to fit.
+		}
+		return
+	}
 	raw := v.raw[from*int(v.width):]
 	switch v.width {
 	case 0:

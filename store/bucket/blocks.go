@@ -133,7 +133,7 @@ func (r *reader) texts(x *index, g *rowGroup, column string) ([][]string, error)
 	}
 	dict := store.NewDict(text, ends, nil)
 	for i := range c.pages {
-		ids, err := r.pageIDs(c, &c.pages[i])
+		ids, err := r.pageIDs(c, &c.pages[i], nil)
 		if err != nil {
 			return nil, err
 		}
@@ -152,13 +152,13 @@ func (r *reader) texts(x *index, g *rowGroup, column string) ([][]string, error)
 // integerTexts reads the cells of a column of integers without a dictionary.
 func (r *reader) integerTexts(c *chunk, pages [][]string) error {
 	for i := range c.pages {
-		values, there, err := r.pageIntegers(c, &c.pages[i])
+		values, there, err := r.pageIntegers(c, &c.pages[i], nil)
 		if err != nil {
 			return err
 		}
 		for row, v := range values {
 			if there == nil || there[row]&1 != 0 {
-				pages[i][row] = formatInteger(v)
+				pages[i][row] = formatInteger(int64(v)) //nolint:gosec // A bit pattern.
 			}
 		}
 	}

@@ -31,15 +31,16 @@ type askedCells struct {
 	// words says that its dictionary was read.
 	words bool
 	// page is the page, from 1, whose ids or values are in buffer.
-	page   int
-	buffer []byte
-	// ids are those of all rows, of a field without a dictionary of its own that was numbered as a whole.
-	ids []uint32
+	page  int
+	ids   []uint32
+	longs []uint64
+	// all are the ids of all rows, of a field without a dictionary of its own that was numbered as a whole.
+	all []uint32
 	// numbers are of the integers so far, which are in entries, of such a field that is numbered by and by.
 	numbers map[int64]uint32
 	entries []byte
 	// values is the dictionary of counts.
-	values []int64
+	values []uint64
 }
 
 func compareIntegers(text string, n int64) int { return cmp.Compare(integerIn(text), n) }
@@ -47,8 +48,7 @@ func compareIntegers(text string, n int64) int { return cmp.Compare(integerIn(te
 // open points to a field, and forgets what was there before.
 func (c *askedCells) open(x *index, g *rowGroup, at int) {
 	*c = askedCells{
-		field: &x.fields[at], chunk: &g.chunks[at], buffer: c.buffer, ids: c.ids[:0], values: c.values[:0],
-		entries: c.entries[:0],
+		field: &x.fields[at], chunk: &g.chunks[at], ids: c.ids, longs: c.longs, all: c.all[:0], entries: c.entries[:0],
 	}
 }
 
@@ -137,12 +137,12 @@ func (g *askedGroup) number(at int) error {
 	}
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
-	c.ids = slices.Grow(c.ids[:0], len(integers))[:len(integers)]
+	c.all = slices.Grow(c.all[:0], len(integers))[:len(integers)]
 	for i, v := range integers {
-		c.ids[i] = 0
+		c.all[i] = 0
 		if there[i] {
 			at, _ := slices.BinarySearch(distinct, v)
-			c.ids[i] = uint32(at + 1) //nolint:gosec // At most groupRows.
+			c.all[i] = uint32(at + 1) //nolint:gosec // At most groupRows.
 		}
 	}
 	for _, v := range distinct {
@@ -165,14 +165,15 @@ func (g *askedGroup) integerDict(c *askedCells, column *columns.Column, entries 
 
 // numberPage numbers the integers of those rows of a page that are wanted.
 func (g *askedGroup) numberPage(c *askedCells, p *page) ([]uint32, error) {
-	integers, there, err := g.reader.pageIntegers(c.chunk, p)
+	integers, there, err := g.reader.pageIntegers(c.chunk, p, c.longs)
 	if err != nil {
 		return nil, err
 	}
+	c.longs = integers
 	chosen := g.scan.Chosen()
-	ids := slices.Grow(g.reader.ids[:0], p.rows)[:p.rows]
-	g.reader.ids = ids
-	for i, v := range integers {
+	ids := slices.Grow(c.ids[:0], p.rows)[:p.rows]
+	for i, bits := range integers {
+		v := int64(bits) //nolint:gosec // A bit pattern.
 		ids[i] = 0
 		if chosen != nil && !chosen[i] || there != nil && there[i]&1 == 0 {
 			continue
@@ -192,12 +193,12 @@ func (g *askedGroup) numberPage(c *askedCells, p *page) ([]uint32, error) {
 func (r *reader) all(c *chunk, rows int) (integers []int64, there []bool, err error) {
 	integers, there = make([]int64, 0, rows), make([]bool, 0, rows)
 	for i := range c.pages {
-		values, levels, err := r.pageIntegers(c, &c.pages[i])
+		values, levels, err := r.pageIntegers(c, &c.pages[i], nil)
 		if err != nil {
 			return nil, nil, err
 		}
-		integers = append(integers, values...)
-		for k := range values {
+		for k, v := range values {
+			integers = append(integers, int64(v)) //nolint:gosec // A bit pattern.
 			there = append(there, levels == nil || levels[k]&1 != 0)
 		}
 	}
@@ -210,7 +211,8 @@ func (g *askedGroup) openTimes() error {
 	r := g.request
 	g.start.words = false
 	if r.Holds(first) && r.Holds(last) && r.StepOf(first) == r.StepOf(last) {
-		g.times = store.Times{Starts: []int64{g.group.first}, IDs: store.SameInts(0, g.group.rows)}
+		g.times.Starts = append(g.times.Starts[:0], g.group.first)
+		g.times.IDs = store.SameInts(0, g.group.rows)
 		return nil
 	}
 	if g.start.chunk.encoding != encodingDictionary {
@@ -220,7 +222,10 @@ func (g *askedGroup) openTimes() error {
 	if err != nil {
 		return err
 	}
-	g.times, g.start.words = store.Times{Starts: starts}, true
+	g.times.Starts, g.times.IDs, g.start.words = g.times.Starts[:0], store.Ints{}, true
+	for _, v := range starts {
+		g.times.Starts = append(g.times.Starts, int64(v)) //nolint:gosec // A bit pattern.
+	}
 	return nil
 }
 
@@ -320,10 +325,9 @@ func (g *askedGroup) load(cells, page int) error {
 	c.page = page + 1
 	p := &c.chunk.pages[page]
 	switch {
-	case len(c.ids) > 0:
+	case len(c.all) > 0:
 		from := page * pageRows
-		*into = store.IntsOf(c.buffer, c.ids[from:from+p.rows])
-		c.buffer = into.Bytes()
+		*into = store.ViewIDs(c.all[from : from+p.rows])
 	case p.values() == 0:
 		*into = store.SameInts(0, p.rows)
 	case p.low == p.high && p.empty == 0:
@@ -333,8 +337,8 @@ func (g *askedGroup) load(cells, page int) error {
 		if err != nil {
 			return err
 		}
-		*into = store.IntsOf(c.buffer, ids)
-		c.buffer = into.Bytes()
+		c.ids = ids
+		*into = store.ViewIDs(ids)
 	}
 	return nil
 }
@@ -343,7 +347,7 @@ func (g *askedGroup) pageIDs(c *askedCells, p *page) ([]uint32, error) {
 	if c.numbers != nil {
 		return g.numberPage(c, p)
 	}
-	return g.reader.pageIDs(c.chunk, p)
+	return g.reader.pageIDs(c.chunk, p, c.ids)
 }
 
 func (g *askedGroup) loadTimes(page int) error {
@@ -351,7 +355,7 @@ func (g *askedGroup) loadTimes(page int) error {
 		return nil
 	}
 	g.start.page = page + 1
-	ids, err := g.reader.pageIDs(g.start.chunk, &g.start.chunk.pages[page])
+	ids, err := g.reader.pageIDs(g.start.chunk, &g.start.chunk.pages[page], g.start.ids)
 	if err != nil {
 		return err
 	}
@@ -361,8 +365,8 @@ func (g *askedGroup) loadTimes(page int) error {
 		}
 		ids[i]--
 	}
-	g.times.IDs = store.IntsOf(g.start.buffer, ids)
-	g.start.buffer = g.times.IDs.Bytes()
+	g.start.ids = ids
+	g.times.IDs = store.ViewIDs(ids)
 	return nil
 }
 
@@ -407,23 +411,13 @@ func (r *reader) counts(c *askedCells, page int) (store.Ints, error) {
 	if p.empty > 0 {
 		return store.Ints{}, damaged("a row without a count")
 	}
+	var err error
 	if c.chunk.encoding == encodingDictionary {
-		if err := r.countsOf(c, p); err != nil {
-			return store.Ints{}, err
-		}
+		err = r.countsOf(c, p)
 	} else {
-		values, _, err := r.pageIntegers(c.chunk, p)
-		if err != nil {
-			return store.Ints{}, err
-		}
-		r.wide = slices.Grow(r.wide[:0], len(values))[:len(values)]
-		for i, v := range values {
-			r.wide[i] = uint64(v) //nolint:gosec // A bit pattern.
-		}
+		c.longs, _, err = r.pageIntegers(c.chunk, p, c.longs)
 	}
-	counts := store.IntsOf(c.buffer, r.wide)
-	c.buffer = counts.Bytes()
-	return counts, nil
+	return store.ViewLongs(c.longs), err
 }
 
 // countsOf reads a page of counts that are in a dictionary.
@@ -435,13 +429,14 @@ func (r *reader) countsOf(c *askedCells, p *page) error {
 		}
 		c.values = values
 	}
-	ids, err := r.pageIDs(c.chunk, p)
+	ids, err := r.pageIDs(c.chunk, p, r.ids)
 	if err != nil {
 		return err
 	}
-	r.wide = slices.Grow(r.wide[:0], len(ids))[:len(ids)]
+	r.ids = ids
+	c.longs = slices.Grow(c.longs[:0], len(ids))[:len(ids)]
 	for i, id := range ids {
-		r.wide[i] = uint64(c.values[id-1]) //nolint:gosec // A bit pattern.
+		c.longs[i] = c.values[id-1]
 	}
 	return nil
 }

@@ -27,8 +27,6 @@ type reader struct {
 	plain   []byte
 	levels  []uint32
 	ids     []uint32
-	values  []int64
-	wide    []uint64
 	words   map[wordKey]map[string]columns.Value
 	entered int
 }
@@ -121,13 +119,12 @@ func (r *reader) page(p *page, coded bool) ([]byte, error) {
 	return r.inflate(b, p.raw, coded && len(b) < p.raw) // What compressing makes no shorter is left as it is.
 }
 
-// pageIDs gives the ids of a page of a chunk with a dictionary: 0, or 1 + the number of an entry. They are valid until
-// the next page is read.
-func (r *reader) pageIDs(c *chunk, p *page) ([]uint32, error) {
-	r.ids = slices.Grow(r.ids[:0], p.rows+padding)[:p.rows]
+// pageIDs gives the ids of a page of a chunk with a dictionary: 0, or 1 + the number of an entry. dst is reused.
+func (r *reader) pageIDs(c *chunk, p *page, dst []uint32) ([]uint32, error) {
+	dst = slices.Grow(dst[:0], p.rows+padding)[:p.rows]
 	if p.values() == 0 {
-		clear(r.ids)
-		return r.ids, nil
+		clear(dst)
+		return dst, nil
 	}
 	b, err := r.page(p, true)
 	if err != nil {
@@ -136,7 +133,7 @@ func (r *reader) pageIDs(c *chunk, p *page) ([]uint32, error) {
 	if len(b) == 0 || b[0] > 32 {
 		return nil, damaged("a page of ids without a width")
 	}
-	ids := r.ids[:p.values()]
+	ids := dst[:p.values()]
 	if err := unpackHybrid(ids, b[1:], uint(b[0])); err != nil {
 		return nil, err
 	}
@@ -149,13 +146,13 @@ func (r *reader) pageIDs(c *chunk, p *page) ([]uint32, error) {
 		return nil, damaged("a page of ids that are not in its dictionary")
 	}
 	if p.empty > 0 {
-		spread(r.ids, r.levels, ids)
+		spread(dst, r.levels, ids)
 	}
-	return r.ids, nil
+	return dst, nil
 }
 
 // spread moves values to the rows that have one; the others get none. values lie at the beginning of rows.
-func spread[T uint32 | int64](rows []T, levels []uint32, values []T) {
+func spread[T uint32 | uint64](rows []T, levels []uint32, values []T) {
 	next := len(values)
 	for i := len(rows) - 1; i >= 0; i-- {
 		if levels[i]&1 == 0 {
@@ -169,19 +166,20 @@ func spread[T uint32 | int64](rows []T, levels []uint32, values []T) {
 
 // pageIntegers gives the integers of a page without a dictionary; there tells of each row whether it has one, and is
 // nil if all have.
-func (r *reader) pageIntegers(c *chunk, p *page) (values []int64, there []uint32, err error) {
-	r.values = slices.Grow(r.values[:0], p.rows+padding)[:p.rows]
+// dst is reused.
+func (r *reader) pageIntegers(c *chunk, p *page, dst []uint64) (integers []uint64, there []uint32, err error) {
+	dst = slices.Grow(dst[:0], p.rows+padding)[:p.rows]
 	if p.values() == 0 {
-		clear(r.values)
+		clear(dst)
 		r.levels = slices.Grow(r.levels[:0], p.rows)[:p.rows]
 		clear(r.levels)
-		return r.values, r.levels, nil
+		return dst, r.levels, nil
 	}
 	b, err := r.page(p, c.encoding == encodingPlain)
 	if err != nil {
 		return nil, nil, err
 	}
-	values = r.values[:p.values()]
+	values := dst[:p.values()]
 	if c.encoding == encodingDelta {
 		err = unpackDelta(values, b)
 	} else {
@@ -191,10 +189,10 @@ func (r *reader) pageIntegers(c *chunk, p *page) (values []int64, there []uint32
 		return nil, nil, err
 	}
 	if p.empty == 0 {
-		return r.values, nil, nil
+		return dst, nil, nil
 	}
-	spread(r.values, r.levels, r.values[:p.values()])
-	return r.values, r.levels, nil
+	spread(dst, r.levels, values)
+	return dst, r.levels, nil
 }
 
 // entries reads a dictionary: back to back, and where each one ends.
@@ -278,14 +276,14 @@ func (r *reader) cells(f *field, column *columns.Column) func(string) columns.Va
 }
 
 // integers reads the dictionary of a chunk of counts or times.
-func (r *reader) integers(f *field, c *chunk) ([]int64, error) {
+func (r *reader) integers(f *field, c *chunk) ([]uint64, error) {
 	text, _, err := r.entries(f, c)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]int64, c.entries)
+	values := make([]uint64, c.entries)
 	for i := range values {
-		values[i] = integerIn(text[8*i : 8*i+8])
+		values[i] = uint64(integerIn(text[8*i : 8*i+8])) //nolint:gosec // A bit pattern.
 	}
 	return values, nil
 }
@@ -346,19 +344,18 @@ func unpackHybrid(dst []uint32, src []byte, width uint) error {
 }
 
 // unpackPlain reads integers of eight bytes each.
-func unpackPlain(dst []int64, src []byte) error {
+func unpackPlain(dst []uint64, src []byte) error {
 	if len(src) != 8*len(dst) {
 		return damaged("%d bytes for %d integers", len(src), len(dst))
 	}
 	for i := range dst {
-		dst[i] = int64(binary.LittleEndian.Uint64(src)) //nolint:gosec // A bit pattern.
-		src = src[8:]
+		dst[i] = binary.LittleEndian.Uint64(src[8*i:])
 	}
 	return nil
 }
 
 // unpackDelta reads integers that come as packed differences. Behind src is room for padding.
-func unpackDelta(dst []int64, src []byte) error {
+func unpackDelta(dst []uint64, src []byte) error {
 	var header [3]uint64
 	for i := range header {
 		v, w := binary.Uvarint(src)
@@ -367,12 +364,13 @@ func unpackDelta(dst []int64, src []byte) error {
 		}
 		header[i], src = v, src[w:]
 	}
-	last, w := binary.Varint(src)
+	first, w := binary.Varint(src)
 	const blockSize, miniBlocks = 128, 4
 	if w <= 0 || header != [3]uint64{blockSize, miniBlocks, uint64(len(dst))} || len(dst) == 0 {
 		return damaged("header of differences")
 	}
 	src = src[w:]
+	last := uint64(first) //nolint:gosec // A bit pattern.
 	dst[0] = last
 	for dst = dst[1:]; len(dst) > 0; {
 		least, w := binary.Varint(src)
@@ -390,7 +388,7 @@ func unpackDelta(dst []int64, src []byte) error {
 			mini := dst[:min(blockSize/miniBlocks, len(dst))]
 			bitpack.Unpack(mini, src[:cap(src)], width)
 			for k, v := range mini {
-				last += v + least
+				last += v + uint64(least) //nolint:gosec // A bit pattern.
 				mini[k] = last
 			}
 			dst, src = dst[len(mini):], src[size:]
