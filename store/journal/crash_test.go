@@ -134,7 +134,7 @@ func (l *life) again() {
 // TestCrashes kills journals at random moments. Nothing that was acknowledged may be missing, and nothing twice.
 func TestCrashes(t *testing.T) {
 	for _, policy := range []journal.SyncPolicy{journal.SyncEvery, journal.SyncNever} {
-		for seed := range uint64(20) {
+		for seed := range uint64(13) {
 			t.Run(fmt.Sprintf("%d/%d", policy, seed), func(t *testing.T) {
 				o := options()
 				o.Sync = policy
@@ -179,14 +179,12 @@ func TestCrashDuringInterval(t *testing.T) {
 			}
 		}
 		j, _ = open(t, d.Crash(r), "/journal", o)
-		kept := slices.IndexFunc(all, func(s *messages.Slice) bool { return s.Seq > j.Restore().Seq })
-		if kept < 0 {
-			kept = len(all)
+		// What was not on the medium may have come there in any order.
+		for _, seq := range (answers{}).checkSome(t, j, all) {
+			if last := all[len(all)-1].Seq; seq+4 <= last {
+				t.Fatalf("seed %d: %d is lost, the last one is %d", seed, seq, last)
+			}
 		}
-		if len(all)-kept > 4 {
-			t.Fatalf("seed %d: %d of %d are there", seed, kept, len(all))
-		}
-		checkRows(t, w, j, all[:kept])
 	}
 }
 
