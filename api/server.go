@@ -3,6 +3,9 @@
 //	GET /v1/query    an answer about the past: filter, by, step, last or from and to, top
 //	GET /v1/status   how the daemon and its parts are
 //	GET /v1/record   what the sources send from now on, as a recording, until the client goes away
+//	GET /v1/store    how the history on disk does and what it holds; in JSON alone
+//	POST /v1/store/verify, POST /v1/store/export
+//	                 check the history, hand it out: events, as [LongEvent] says; on the unix socket alone
 //	GET /metrics     counters in the text format of Prometheus
 //
 // The first two answer in JSON, or in protobuf to a client that asks for application/x-protobuf; the schemas are in
@@ -47,6 +50,8 @@ type Core interface {
 type Options struct {
 	Core Core
 	Log  zerolog.Logger
+	// History is what is kept on disk; nil if nothing is.
+	History History
 	// Version and Slice are told in recordings.
 	Version string
 	Slice   time.Duration
@@ -60,6 +65,7 @@ const (
 	maxConnections = 128
 	maxQueries     = 8
 	maxRecordings  = 2
+	maxJobs        = 1
 	maxHeader      = 64 << 10
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = time.Minute
@@ -72,26 +78,31 @@ const (
 type Server struct {
 	core    Core
 	log     zerolog.Logger
+	history History
 	version string
 	slice   time.Duration
 	now     func() time.Time
 
 	http http.Server
-	// queries and recordings hold a place for each that runs.
-	queries, recordings chan struct{}
+	// queries, recordings and jobs hold a place for each that runs.
+	queries, recordings, jobs chan struct{}
 	// stopping is closed when the server is about to end, so that recordings end properly.
 	stopping chan struct{}
 	stop     sync.Once
+	// life ends with it, for work that is under way.
+	life context.Context //nolint:containedctx // Requests have their own; it is that of the server.
+	end  context.CancelFunc
 	counts   counts
 }
 
 // New makes a server.
 func New(o Options) *Server {
 	s := &Server{
-		core: o.Core, log: o.Log, version: o.Version, slice: o.Slice, now: o.Now,
+		core: o.Core, log: o.Log, history: o.History, version: o.Version, slice: o.Slice, now: o.Now,
 		queries: make(chan struct{}, maxQueries), recordings: make(chan struct{}, maxRecordings),
-		stopping: make(chan struct{}),
+		jobs: make(chan struct{}, maxJobs), stopping: make(chan struct{}),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -109,6 +120,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/query", s.query)
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/record", s.record)
+	mux.HandleFunc("GET /v1/store", s.store)
+	mux.HandleFunc("POST /v1/store/verify", s.storeVerify)
+	mux.HandleFunc("POST /v1/store/export", s.storeExport)
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		known := r.Method == http.MethodGet
@@ -116,7 +130,7 @@ func (s *Server) Handler() http.Handler {
 			fail(w, http.StatusMethodNotAllowed, errors.New("only GET is answered"))
 			return
 		}
-		fail(w, http.StatusNotFound, errors.New("there are /v1/query, /v1/status, /v1/record and /metrics"))
+		fail(w, http.StatusNotFound, errors.New("there are /v1/query, /v1/status, /v1/record, /v1/store and /metrics"))
 	})
 	return s.guard(mux)
 }
@@ -132,7 +146,10 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Shutdown lets running requests end until ctx is done, then cuts them off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.stop.Do(func() { close(s.stopping) })
+	s.stop.Do(func() {
+		close(s.stopping)
+		s.end()
+	})
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(fmt.Errorf("shut down: %w", err), s.http.Close())
 	}

@@ -38,6 +38,8 @@ type daemonProcess struct {
 	system *actors.System
 	server *api.Server
 	home   *homeWatcher
+	// history is nil if nothing is kept on disk.
+	history *history
 	// served tells that a listener failed.
 	served chan error
 	// cancel ends the watchers, which group waits for.
@@ -45,10 +47,9 @@ type daemonProcess struct {
 	group  sync.WaitGroup
 }
 
-// newDaemon builds all parts and starts none.
+// newDaemon builds what needs nothing of the machine to be held, and starts nothing.
 func newDaemon(log zerolog.Logger, l *config.Loaded) (*daemonProcess, error) {
-	specs := enabled(l.Config)
-	if len(specs) == 0 {
+	if len(enabled(l.Config)) == 0 {
 		return nil, errNoData
 	}
 	d := &daemonProcess{log: log, config: l, served: make(chan error, 2)}
@@ -57,19 +58,34 @@ func newDaemon(log zerolog.Logger, l *config.Loaded) (*daemonProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.system = actors.New(actors.Options{
-		Log: log, Shards: l.Shards, Slice: l.Slice.Duration, Deadline: l.SliceDeadline(), Home: home,
-		FlowBudget: int64(l.Memory.Flows), Sources: specs, Computations: computed(l.Config), StateDir: l.DataDir,
-		Tiers: []store.Tier{memory.New(memory.Options{
-			Budget: int64(l.Memory.Slices), Retention: l.Memory.Retention.Duration, Resolution: l.Slice.Duration,
-		})},
-	})
-	d.server = api.New(api.Options{Core: d.system, Log: log, Version: Version(), Slice: l.Slice.Duration})
-	d.home = &homeWatcher{finder: finder, config: l.Home, log: log, set: d.system.SetHome, now: home}
+	d.home = &homeWatcher{finder: finder, config: l.Home, log: log, now: home}
 	for _, m := range missing {
 		d.home.complain(m)
 	}
-	return d, nil
+	d.history, err = newHistory(log, l.Config, time.Now())
+	return d, err
+}
+
+// build opens the history and builds the core, which goes on from there.
+func (d *daemonProcess) build() {
+	l := d.config
+	o := actors.Options{
+		Log: d.log, Shards: l.Shards, Slice: l.Slice.Duration, Deadline: l.SliceDeadline(), Home: d.home.now,
+		FlowBudget: int64(l.Memory.Flows), Sources: enabled(l.Config), Computations: computed(l.Config),
+		StateDir: l.DataDir,
+		Tiers: []store.Tier{memory.New(memory.Options{
+			Budget: int64(l.Memory.Slices), Retention: l.Memory.Retention.Duration, Resolution: l.Slice.Duration,
+		})},
+	}
+	a := api.Options{Log: d.log, Version: Version(), Slice: l.Slice.Duration}
+	if d.history != nil {
+		d.history.begin(&o)
+		a.History = d.history
+	}
+	d.system = actors.New(o)
+	d.home.set = d.system.SetHome
+	a.Core = core{System: d.system, history: d.history}
+	d.server = api.New(a)
 }
 
 // enabled lists the sources to run.
@@ -101,11 +117,12 @@ func (d *daemonProcess) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.build()
 	if err := d.system.Start(ctx); err != nil {
 		for _, l := range listeners {
 			err = errors.Join(err, l.Close())
 		}
-		return err
+		return errors.Join(err, d.history.close())
 	}
 	for _, l := range listeners {
 		go func() {
@@ -173,6 +190,9 @@ func (d *daemonProcess) announce() {
 	if c.API.Listen != "" {
 		line.Str("listen", c.API.Listen)
 	}
+	if d.history != nil {
+		line.Str("history", d.history.dir)
+	}
 	line.Msgf("weir counts; the first answer is there in %s: weir query", c.Slice)
 }
 
@@ -219,6 +239,8 @@ func (d *daemonProcess) stop() error {
 	if errShut := d.server.Shutdown(ctx); errShut != nil {
 		d.log.Warn().Err(errShut).Msg("a request was cut off")
 	}
+	// Only now nobody asks it any more.
+	err = errors.Join(err, d.history.close())
 	st := d.system.Status()
 	d.log.Info().Uint64("slices", st.Slicer.Closed).Dur("took", time.Since(began)).Err(err).Msg("ended")
 	return err
