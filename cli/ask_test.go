@@ -153,6 +153,47 @@ func TestStatus(t *testing.T) {
 	term.run("status", "--output", "json").want(t, 0, `"closed_total":3`)
 }
 
+// What is 0 is shown on request only, a half-sentence once, and each trouble of a source on a line of its own.
+func TestStatusIsShort(t *testing.T) {
+	c := newCore()
+	c.status.Sources[0].State, c.status.Sources[0].Detail = sources.Degraded, "one trouble; another one"
+	c.status.Sources[0].Metrics = []actors.MetricStatus{
+		{Name: "unused_events_because_of_something_long_total", Help: "by reason", Value: 1},
+		{Name: "unused_events_total", Help: "by reason", Value: 22}, {Name: "zero_total", Help: "nothing"},
+	}
+	c.status.Shards[0].Flows.TagsUnclaimed, c.status.Shards[0].Flows.TagsRefused = 2000, 7
+	term := newTerminal(t, "WEIR_SOCKET="+serve(t, c))
+	r := term.run("status")
+	r.want(t, 0, "stub: degraded\n  one trouble\n  another one\n",
+		"\n  unused_events_because_of_something_long_total               1  by reason\n"+
+			"  unused_events_total                                        22\n",
+		"tags_unclaimed_total           2,000", "tags_refused_total                 7", "2 actors run and never failed")
+	for _, text := range []string{"zero_total", "source/stub", "dead letters", "dropped for want"} {
+		if strings.Contains(r.out, text) {
+			t.Errorf("%q is shown in\n%s", text, r.out)
+		}
+	}
+	term.run("status", "--verbose").want(t, 0, "zero_total", "source/stub", "dropped for want")
+}
+
+func TestDiagnoseTags(t *testing.T) {
+	for _, c := range []struct {
+		sent      float64
+		unclaimed uint64
+		want      string
+	}{
+		{6039, 6000, "6,000 of 6,039 tags, such as names, found no flow"}, {13000, 6000, ""}, {99, 99, ""},
+		{10, 500, "500 tags"},
+	} {
+		st := newCore().status
+		st.Sources[0].Metrics = []actors.MetricStatus{{Name: "tags_total", Value: c.sent}}
+		st.Shards[0].Flows.TagsUnclaimed = c.unclaimed
+		if got := reason(diagnose(&st, now)); got == "" != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
 func TestStatusOfComputations(t *testing.T) {
 	c := newCore()
 	c.status.Computations = []actors.ComputationStatus{

@@ -31,6 +31,7 @@ func diagnose(st *actors.Status, now time.Time) []sources.Finding {
 	}
 	found = append(found, diagnoseSlicer(st, now))
 	found = append(found, diagnoseData(st)...)
+	found = append(found, diagnoseTags(st)...)
 	return append(found, diagnoseFailures(st)...)
 }
 
@@ -136,6 +137,37 @@ func diagnoseData(st *actors.Status) []sources.Finding {
 			humanCount(live))
 	}
 	return []sources.Finding{f}
+}
+
+// strayTags is from how many tags without a flow on they are worth a word.
+const strayTags = 100
+
+// diagnoseTags says whether the sources that tell names see the traffic that is counted here.
+func diagnoseTags(st *actors.Status) []sources.Finding {
+	var sent, unclaimed uint64
+	for i := range st.Sources {
+		for _, m := range st.Sources[i].Metrics {
+			if m.Name == "tags_total" {
+				sent += uint64(max(m.Value, 0))
+			}
+		}
+	}
+	for _, s := range st.Shards {
+		unclaimed += s.Flows.TagsUnclaimed
+	}
+	if unclaimed < strayTags || unclaimed < sent/2 {
+		return nil
+	}
+	text := humanCount(unclaimed)
+	if sent >= unclaimed {
+		text += " of " + humanCount(sent)
+	}
+	return []sources.Finding{{
+		Level: sources.Warning, Subject: "tags",
+		Text: text + " tags, such as names, found no flow: whoever told them sees other traffic than this machine " +
+			"counts",
+		Cure: "let Suricata watch the interface of this router that leads home, and no other network",
+	}}
 }
 
 // diagnoseFailures tells which parts failed and were restarted.

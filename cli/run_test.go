@@ -73,7 +73,7 @@ func TestRunAnswersAndEnds(t *testing.T) {
 	p := startDaemon(t)
 	term := newTerminal(t, "WEIR_SOCKET="+p.socket)
 	term.clock = time.Now
-	term.run("status").want(t, 0, "source stub: running", "source/stub  running")
+	term.run("status", "-v").want(t, 0, "source stub: running", "source/stub  running")
 	term.run("query").want(t, 0)
 	term.run("run").want(t, 1, "another weir answers there already")
 	eventually(t, "a slice has closed", func() bool {
@@ -97,7 +97,7 @@ func TestRunWithAComputation(t *testing.T) {
 	p := startDaemon(t, "computations.guess.enabled=true", "data_dir="+dir)
 	term := newTerminal(t, "WEIR_SOCKET="+p.socket)
 	term.clock = time.Now
-	term.run("status").want(t, 0, "computation guess: running", "guesses_total", "computation/guess  running")
+	term.run("status", "-v").want(t, 0, "computation guess: running", "guesses_total", "computation/guess  running")
 	term.run("check").want(t, 0, "computation guess: runs")
 	p.signals <- syscall.SIGTERM
 	if err := p.wait(t); err != nil {

@@ -17,6 +17,8 @@ type screen struct {
 	w io.Writer
 	// terminal says that somebody is watching; colour and marks that he sees colours and more than ASCII.
 	terminal, colour, marks bool
+	// verbose says that what is of no interest most of the time shall be shown too.
+	verbose bool
 }
 
 // style is a way to print.

@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -12,14 +14,18 @@ import (
 
 // statusCommand shows how the daemon and its parts are.
 func (a *App) statusCommand() *cobra.Command {
-	var output string
+	var (
+		output  string
+		verbose bool
+	)
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the daemon and its parts are",
-		Long: `Shows slices, memory, sources and computations with their counters, shards, and all actors with
-their failures.
+		Long: `Shows slices, memory, sources and computations with their counters, shards, and the actors that
+failed or do not run. Counters that are 0 are left out unless --verbose asks for them.
 The JSON form has all numbers.`,
 		Example: `  weir status
+  weir status --verbose
   weir status --output json | jq .slicer`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +42,9 @@ The JSON form has all numbers.`,
 				if err != nil {
 					return err
 				}
-				a.screen(a.Out).status(st, a.Now())
+				s := a.screen(a.Out)
+				s.verbose = verbose
+				s.status(st, a.Now())
 				return nil
 			default:
 				return &usageError{errors.New(`--output is "table" or "json"`)}
@@ -44,6 +52,7 @@ The JSON form has all numbers.`,
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "show counters that are 0 and actors that are well, too")
 	return cmd
 }
 
@@ -53,7 +62,10 @@ func (s *screen) status(st *actors.Status, now time.Time) {
 	if st.Draining {
 		s.printf(", %s", s.paint(yellow, "about to end"))
 	}
-	s.printf("; %s losses told, %s dead letters\n", humanCount(st.Losses), humanCount(st.DeadLetters))
+	s.printf("; %s losses told, each with the answers about its time\n", humanCount(st.Losses))
+	if st.DeadLetters > 0 || s.verbose {
+		s.printf("%s messages found nobody\n", humanCount(st.DeadLetters))
+	}
 	s.slicer(&st.Slicer, now)
 	s.tiers(st, now)
 	for i := range st.Sources {
@@ -119,20 +131,44 @@ func (s *screen) source(src *actors.SourceStatus) {
 		st = green
 	}
 	s.printf("\n%s %s: %s", s.paint(bold, "source"), s.paint(bold, escape(src.Name)), s.paint(st, escape(state)))
+	s.printf("\n")
 	if src.Detail != "" {
-		s.printf("; %s", escape(src.Detail))
+		for _, part := range strings.Split(src.Detail, "; ") {
+			s.printf("  %s\n", escape(part))
+		}
 	}
-	s.printf("\n  %s updates in %s batches; %s updates in %s batches dropped for want of room, %d batches wait\n",
-		humanCount(src.Updates), humanCount(src.Batches), humanCount(src.ShedUpdates), humanCount(src.ShedBatches),
-		src.Backlog)
+	s.printf("  %s updates in %s batches", humanCount(src.Updates), humanCount(src.Batches))
+	if src.ShedUpdates > 0 || src.Backlog > 0 || s.verbose {
+		s.printf("; %s updates in %s batches dropped for want of room, %d batches wait", humanCount(src.ShedUpdates),
+			humanCount(src.ShedBatches), src.Backlog)
+	}
+	s.printf("\n")
 	s.metrics(src.Metrics)
 }
 
-// metrics prints numbers that a part tells about itself.
+// metrics prints numbers that a part tells about itself. Those that are 0 say little, and what explains several of them
+// in a row is said once.
 func (s *screen) metrics(list []actors.MetricStatus) {
+	width, help := 0, ""
 	for _, m := range list {
-		s.printf("  %-28s %15s  %s\n", escape(m.Name), humanNumber(m.Value), s.paint(faint, escape(m.Help)))
+		width = max(width, utf8.RuneCountInString(escape(m.Name)))
 	}
+	for _, m := range list {
+		if m.Value == 0 && !s.verbose {
+			continue
+		}
+		s.printf("%s\n", strings.TrimRight(fmt.Sprintf("  %-*s %15s  %s", width, escape(m.Name), humanNumber(m.Value),
+			s.paint(faint, escape(unless(m.Help == help, m.Help)))), " "))
+		help = m.Help
+	}
+}
+
+// unless gives a text, or none if something holds.
+func unless(holds bool, text string) string {
+	if holds {
+		return ""
+	}
+	return text
 }
 
 // computation prints one computation with its own numbers.
@@ -180,17 +216,42 @@ func (s *screen) shards(list []actors.ShardStatus) {
 		}
 	}
 	s.table([]string{"shard", "flows", "limbo", "folded", "memory", "waiting", "refused", "lost updates"}, rows)
+	s.tags(list)
 }
 
+// tags tells which tags came to nothing.
+func (s *screen) tags(list []actors.ShardStatus) {
+	var unclaimed, refused uint64
+	for _, sh := range list {
+		unclaimed, refused = unclaimed+sh.Flows.TagsUnclaimed, refused+sh.Flows.TagsRefused
+	}
+	if unclaimed > 0 || refused > 0 || s.verbose {
+		s.printf("\n%s\n", s.paint(bold, "tags"))
+		s.metrics([]actors.MetricStatus{
+			{Name: "tags_unclaimed_total", Help: "tags whose flow is not known", Value: float64(unclaimed)},
+			{Name: "tags_refused_total", Help: "tags for which their flow had no room", Value: float64(refused)},
+		})
+	}
+}
+
+// actors prints those that failed or do not run, or all.
 func (s *screen) actors(list []actors.ActorStatus, now time.Time) {
-	s.printf("\n")
-	rows := make([][]string, len(list))
-	for i, a := range list {
+	var rows [][]string
+	for _, a := range list {
+		if a.Failures == 0 && a.State == "running" && !s.verbose {
+			continue
+		}
 		last := ""
 		if a.Failures > 0 {
 			last = humanTime(a.LastFailure, now) + " " + a.LastError
 		}
-		rows[i] = []string{a.Name, a.State, humanTime(a.Since, now), humanCount(a.Failures), last}
+		rows = append(rows, []string{a.Name, a.State, humanTime(a.Since, now), humanCount(a.Failures), last})
 	}
-	s.table([]string{"actor", "state", "since", "failures", "last failure"}, rows)
+	s.printf("\n")
+	if len(rows) > 0 {
+		s.table([]string{"actor", "state", "since", "failures", "last failure"}, rows)
+	}
+	if well := len(list) - len(rows); well > 0 {
+		s.printf("%d actors run and never failed\n", well)
+	}
 }

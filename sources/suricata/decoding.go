@@ -100,10 +100,11 @@ func lineMetrics(c *eve.Counts) []sources.Metric {
 }
 
 func translateMetrics(c *translate.Counts) []sources.Metric {
-	list := make([]sources.Metric, 0, 7+int(translate.Reasons))
+	list := make([]sources.Metric, 0, 8+int(translate.Reasons))
 	list = append(list,
 		counter("used_events_total", "events that said something of use", c.Used),
 		counter("updates_total", "updates of flows made of events", c.Updates),
+		counter("tags_total", "tags in these updates", c.Tags),
 		counter("facts_total", "facts made of events", c.Facts),
 		counter("repeated_facts_total", "facts that were told a moment before", c.FactsRepeated),
 		counter("excess_values_total", "values of one event beyond the bounds", c.Excess),

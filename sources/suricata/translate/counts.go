@@ -71,8 +71,8 @@ type Counts struct {
 	// Used and Unused together are all events.
 	Used   uint64
 	Unused [Reasons]uint64
-	// Updates and Facts are what was handed over.
-	Updates, Facts uint64
+	// Updates, with the Tags in them, and Facts are what was handed over.
+	Updates, Tags, Facts uint64
 	// FactsRepeated were told a moment before.
 	FactsRepeated uint64
 	// Unasked are DNS records that answer another name than was asked, such as the addresses of name servers.
@@ -90,7 +90,8 @@ type Counts struct {
 type counters struct {
 	used                              atomic.Uint64
 	unused                            [Reasons]atomic.Uint64
-	updates, facts, repeated, unasked atomic.Uint64
+	updates, tags                     atomic.Uint64
+	facts, repeated, unasked          atomic.Uint64
 	excess, flowsForgotten, flowsKept atomic.Uint64
 }
 
@@ -98,8 +99,8 @@ type counters struct {
 func (t *Translator) Counts() Counts {
 	n := &t.counts
 	c := Counts{
-		Used: n.used.Load(), Updates: n.updates.Load(), Facts: n.facts.Load(), FactsRepeated: n.repeated.Load(),
-		Unasked: n.unasked.Load(), Excess: n.excess.Load(),
+		Used: n.used.Load(), Updates: n.updates.Load(), Tags: n.tags.Load(), Facts: n.facts.Load(),
+		FactsRepeated: n.repeated.Load(), Unasked: n.unasked.Load(), Excess: n.excess.Load(),
 		FlowsForgotten: n.flowsForgotten.Load(), FlowsKept: n.flowsKept.Load(),
 	}
 	for i := range c.Unused {

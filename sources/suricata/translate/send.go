@@ -35,5 +35,6 @@ func (t *Translator) tagFlow(ctx context.Context, k kind, x *work, w sources.Wri
 
 func (t *Translator) send(ctx context.Context, w sources.Writer, tags []columns.Tag) error {
 	t.counts.updates.Add(1)
+	t.counts.tags.Add(uint64(len(tags)))
 	return w.Add(ctx, &t.update, nil, tags)
 }
