@@ -13,7 +13,7 @@ import (
 const (
 	drainSources = joinRestart + joinStop + 2*deliverWait + time.Second // A restart may be under way.
 	drainShards  = 5 * time.Second
-	drainSettled = 3 * time.Second // Computations have to write what they keep.
+	drainSettled = 10 * time.Second // Computations have to write what they keep, and a busy disk takes its time.
 	drainTiers   = 10 * time.Second
 	drainArchive = lastAppends + 2*time.Second
 	drainRoot    = 2 * time.Second
@@ -24,8 +24,8 @@ const (
 
 // Drain ends everything in order, so that nothing that a source has posted is lost: the pull sources are
 // asked once more; the sources end and what they hold is posted; the open slice is closed; the computations
-// save what they keep; then shards, tiers, the archive and the root stop. A phase that misses its deadline is told in the error
-// and the next one begins. When ctx is done, no phase waits any more.
+// save what they keep; then shards, tiers, the archive and the root stop. A phase that misses its deadline
+// is told in the error and the next one begins. When ctx is done, no phase waits any more.
 func (s *System) Drain(ctx context.Context) error {
 	s.drainOnce.Do(func() { s.drainErr = s.drain(ctx) })
 	return s.drainErr
