@@ -299,23 +299,25 @@ func TestArchiveWorksBeside(t *testing.T) {
 func TestArchiveAsksForAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, ts := &fakeArchive{}, newTables()
-		s, _, _ := archived(t, a, func(o *Options) { o.newTable = ts.make })
-		rest(21 * time.Second)
-		a.needs.Store(true)
 		a.onAppend = func(m *messages.Slice) error {
 			if m.Seq == 4 {
 				a.needs.Store(false)
 			}
 			return nil
 		}
+		s, _, _ := archived(t, a, func(o *Options) { o.newTable = ts.make })
+		rest(21 * time.Second)
+		a.needs.Store(true)
 		rest(30 * time.Second)
 		for _, f := range ts.all {
 			var asked []uint64
+			f.mu.Lock()
 			for _, c := range f.closes {
 				if c.Accounts {
 					asked = append(asked, c.Seq)
 				}
 			}
+			f.mu.Unlock()
 			if !slices.Equal(asked, []uint64{1, 4}) || !f.options.Accounts {
 				t.Errorf("asked for accounts with slices %v", asked)
 			}

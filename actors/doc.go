@@ -16,8 +16,9 @@
 // [System.Fatal] tells, and the process must end.
 //
 // What must survive a panic lies outside the actor, in its seat: the flow table, the half-closed slice, the
-// slice that the tier has not taken yet, the slices that wait for the archive, the credits. The message that made an actor panic is given to it
-// once more after the restart; if it fails again it is given up, and what was in it is told as loss.
+// slice that the tier has not taken yet, the slices that wait for the archive, the credits. The message that made an
+// actor panic is given to it once more after the restart; if it fails again it is given up, and what was in
+// it is told as loss.
 //
 // # Data
 //
@@ -39,8 +40,8 @@
 //
 // The memory tier's actor puts each slice that it has published onto a rack (rack.go), from which a goroutine of the
 // archive's actor takes it; another goroutine has the archive do its work in the background, piece by piece, resting
-// as long as it works. Nobody waits for either. If the archive refuses a slice, it is offered again, in order, after 1 s
-// up to 1 min; if it panics, its actor is restarted, and a slice over which it panics twice is given up. At most 64
+// as long as it works. Nobody waits for either. If the archive refuses a slice, it is offered again, in order, after
+// 1 s up to 1 min; if it panics, its actor is restarted, and a slice over which it panics twice is given up. At most 64
 // slices and 65,536 rows wait. Beyond that the oldest is dropped; the next one tells how much was in it, and brings its
 // accounts, so that a restart counts nothing twice, and all accounts are asked for.
 //

@@ -9,7 +9,8 @@ import (
 func sliceOf(seq uint64, rows int, accounts ...uint64) *messages.Slice {
 	n := make([]uint64, rows)
 	p := &messages.Rows{
-		UpBytes: n, UpPackets: n, DownBytes: n, DownPackets: n, Started: make([]uint32, rows), Ended: make([]uint32, rows),
+		UpBytes: n, UpPackets: n, DownBytes: n, DownPackets: n,
+		Started: make([]uint32, rows), Ended: make([]uint32, rows),
 		Other: messages.Totals{Up: messages.Counter{Bytes: 100}},
 	}
 	s := &messages.Slice{Seq: seq, Parts: []*messages.Rows{p}}
@@ -72,7 +73,8 @@ func TestRackCarries(t *testing.T) {
 func TestLossesOfDroppedSlicesAreBounded(t *testing.T) {
 	var list []messages.Loss
 	for i := range uint64(3 * maxLosses) {
-		list = addLoss(list, &messages.Loss{Source: "a", Kind: messages.LossShed, Detail: string(rune('a' + i)), Count: 1})
+		l := messages.Loss{Source: "a", Kind: messages.LossShed, Detail: string(rune('a' + i)), Count: 1}
+		list = addLoss(list, &l)
 	}
 	sum := uint64(0)
 	for _, l := range list {

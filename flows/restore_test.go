@@ -47,7 +47,8 @@ func TestAccountsOfFlowsWithoutRow(t *testing.T) {
 	b := newBench(t, accounting)
 	old := flowOf(client, server, -time.Hour, 1000, 2000)
 	b.snapshot(old)
-	if p := b.close(); p.Rows.Len() != 0 || len(p.Accounts) != 1 || p.Accounts[0].Last != old.Counters || p.AllAccounts {
+	p := b.close()
+	if p.Rows.Len() != 0 || len(p.Accounts) != 1 || p.Accounts[0].Last != old.Counters || p.AllAccounts {
 		t.Errorf("baseline: %+v", p.Accounts)
 	}
 	b.snapshot(old)
