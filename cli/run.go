@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +21,8 @@ func (a *App) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the daemon in this terminal or under a service manager",
 		Long: `Runs the daemon until it gets SIGTERM or SIGINT. Then it closes the open slice, ends its parts
-in order, and exits; a second signal ends it at once. The log goes to standard error.
+in order, and exits; a second signal, half a second later or more, ends it at once. The log
+goes to standard error.
 
 Reading the kernel's connections needs root, or the capability CAP_NET_ADMIN.`,
 		Example: `  sudo weir run
@@ -92,12 +94,21 @@ func (a *App) run(ctx context.Context, l *config.Loaded, signals <-chan os.Signa
 	case <-ctx.Done():
 		log.Info().Msg("ends")
 	}
+	first := time.Now()
 	ended := make(chan error, 1)
 	go func() { ended <- d.stop() }()
-	select {
-	case err := <-ended:
-		return errors.Join(cause, err)
-	case <-signals:
-		return errForced
+	for {
+		select {
+		case err := <-ended:
+			return errors.Join(cause, err)
+		case <-signals:
+			if time.Since(first) >= sameSignal {
+				return errForced
+			}
+		}
 	}
 }
+
+// sameSignal is how long after the first signal another one is taken for the same wish: timeout(1), shells and service
+// managers may signal a process and at once its whole group.
+const sameSignal = 500 * time.Millisecond

@@ -119,6 +119,13 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 		return strings.Contains(p.log.String(),
 			"a second signal")
 	})
+	// The same wish, told twice as timeout(1) does.
+	p.signals <- syscall.SIGINT
+	select {
+	case err := <-p.ended:
+		t.Fatalf("ended at once: %v", err)
+	case <-time.After(sameSignal):
+	}
 	p.signals <- syscall.SIGINT
 	if err := p.wait(t); !errors.Is(err, errForced) {
 		t.Errorf("it ended with %v", err)
