@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -18,7 +19,9 @@ type checker struct {
 	cfg *Config
 	// clients are whoever has to reach the sockets.
 	clients []client
-	found   []sources.Finding
+	// own is as whom weir runs; nothing if that is root.
+	own   *client
+	found []sources.Finding
 }
 
 // Check looks at the sockets and the file, and at whether Suricata may write to them. It changes nothing.
@@ -26,7 +29,7 @@ func (c *Config) Check(context.Context) []sources.Finding {
 	if !c.Enabled() {
 		return nil
 	}
-	k := &checker{cfg: c, clients: clients(procDir)}
+	k := &checker{cfg: c, clients: clients(procDir), own: own()}
 	if c.Stream != "" {
 		k.socket("stream", c.Stream, "unix_stream")
 	}
@@ -69,6 +72,7 @@ func (k *checker) socket(key, path, filetype string) {
 	case errors.Is(err, fs.ErrNotExist):
 		k.add(sources.Good, key, fmt.Sprintf("weir run makes the socket %s; Suricata connects to it with "+
 			"filetype: %s (weir suricata-config prints it)", path, filetype), "")
+		k.makes(key, filepath.Dir(path))
 		k.access(key, path, k.planned())
 	case err != nil:
 		k.broken(key, err)
@@ -102,10 +106,14 @@ func (k *checker) existing(key, path string, info fs.FileInfo) {
 
 // access says whether Suricata may write to a socket.
 func (k *checker) access(key, path string, p permissions) {
-	for _, c := range k.clients {
+	who := k.clients
+	if !slices.ContainsFunc(who, func(c client) bool { return c.runs }) {
+		who = append(k.members(), who...) // Nobody runs yet to whom it matters more.
+	}
+	for _, c := range who {
 		if dir := c.barred(filepath.Dir(path)); dir != "" {
 			k.add(c.level(), key, fmt.Sprintf("%s may not enter %s and so cannot connect to %s", c.name, dir, path),
-				"chmod o+x "+dir+", or choose another path")
+				"chmod o+x "+dir+", or choose another path, such as one under /run/weir")
 			continue
 		}
 		// Of a socket that is not made yet, the owner is taken to be whoever checks.
@@ -168,8 +176,7 @@ func (k *checker) file(path string) {
 			"start Suricata with an eve-log of filetype: regular and this filename (weir suricata-config prints it)")
 		return
 	case errors.Is(err, fs.ErrPermission):
-		k.add(sources.Broken, key, "this user may not read "+path,
-			"put weir's user into the group that owns the file, and let the group read it (eve-log's filemode)")
+		k.unreadable(key, path)
 		return
 	case err != nil:
 		k.broken(key, err)
@@ -184,5 +191,6 @@ func (k *checker) file(path string) {
 			"name the file that Suricata writes, or use stream")
 	default:
 		k.add(sources.Good, key, path+" can be read", "")
+		k.readable(key, path)
 	}
 }

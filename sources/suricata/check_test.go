@@ -144,6 +144,63 @@ func TestCheckAccess(t *testing.T) {
 	}
 }
 
+// A group that is configured is of no use if its members may not enter the directory.
+func TestCheckGroupAndDirectory(t *testing.T) {
+	c := configure(t)
+	c.Group = "54321"
+	dir := filepath.Dir(c.Stream)
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o711), os.Chmod(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	look := func(own *client) []sources.Finding {
+		k := &checker{cfg: c, own: own}
+		k.socket("stream", c.Stream, "unix_stream")
+		return k.found
+	}
+	wantFinding(t, look(nil), sources.Warning, "who is in the group 54321 only may not enter "+dir, "[chmod o+x "+dir)
+	stranger := &client{name: "this user", uid: 12345, gids: []int{12345}, runs: true}
+	wantFinding(t, look(stranger), sources.Broken, "this user may not enter "+dir, "[chmod o+x "+dir)
+	wantFinding(t, look(stranger), sources.Broken, "no member of the group 54321", "[usermod -aG 54321 weir")
+	stranger.runs = false
+	wantFinding(t, look(stranger), sources.Notice, "no member of the group 54321")
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if bar := stranger.barred(dir); bar != "" {
+		t.Skipf("the directory of the tests, %s, is closed to others", bar)
+	}
+	wantFinding(t, look(stranger), sources.Notice, "may not make a socket in "+dir)
+	if found := look(nil); len(found) != 1 {
+		t.Errorf("all is well, and yet:\n%s", findings(found))
+	}
+}
+
+func TestCheckFileOfSomebodyElse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "closed", "eve.json")
+	dir := filepath.Dir(path)
+	parent := filepath.Dir(dir)
+	if err := errors.Join(os.Chmod(filepath.Dir(parent), 0o711), os.Chmod(parent, 0o711), os.Mkdir(dir, 0o700),
+		os.WriteFile(path, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	look := func(f func(*checker)) []sources.Finding {
+		k := &checker{own: &client{name: "this user", uid: 12345, runs: true}}
+		f(k)
+		return k.found
+	}
+	readable := func(k *checker) { k.readable("file", path) }
+	for _, f := range []func(*checker){readable, func(k *checker) { k.unreadable("file", path) }} {
+		wantFinding(t, look(f), sources.Broken, "may not enter "+dir, "chmod g+x "+dir)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if bar := (client{uid: 12345}).barred(dir); bar != "" {
+		t.Skipf("the directory of the tests, %s, is closed to others", bar)
+	}
+	wantFinding(t, look(readable), sources.Broken, "may not read "+path, "eve-log's filemode")
+}
+
 func TestCheckQueue(t *testing.T) {
 	for n, want := range map[int]sources.Level{0: sources.Notice, 10: sources.Warning, 512: sources.Good} {
 		k := &checker{}

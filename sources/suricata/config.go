@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"weir/internal/units"
 	"weir/sources"
@@ -83,7 +84,9 @@ func validatePath(key, path string, socket bool) error {
 	switch {
 	case path == "":
 		return nil
-	case !filepath.IsAbs(path) || strings.ContainsRune(path, 0):
+	case strings.ContainsFunc(path, unicode.IsControl):
+		return fmt.Errorf("%s: %q has a character in it that does not print", key, path)
+	case !filepath.IsAbs(path):
 		return fmt.Errorf("%s: %q is not an absolute path", key, path)
 	case socket && len(path) > maxPath:
 		return fmt.Errorf("%s: the path is longer than %d bytes, the most for a socket", key, maxPath)

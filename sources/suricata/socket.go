@@ -89,18 +89,8 @@ func bindError(path string, err error) error {
 
 // open lets in those who may.
 func (c socketConfig) open(s *boundSocket) error {
-	if c.group != "" {
-		gid, err := groupID(c.group)
-		if err != nil {
-			return err
-		}
-		if err := os.Lchown(c.path, -1, gid); err != nil {
-			return fmt.Errorf("give socket to group %s (weir's user must be a member: usermod -aG %s weir, "+
-				"with systemd SupplementaryGroups=%s): %w", c.group, c.group, c.group, err)
-		}
-	}
-	if err := os.Chmod(c.path, fs.FileMode(c.mode)); err != nil {
-		return fmt.Errorf("set mode of socket: %w", err)
+	if err := c.permit(); err != nil {
+		return err
 	}
 	if c.typ != unix.SOCK_STREAM {
 		return nil
@@ -114,6 +104,40 @@ func (c socketConfig) open(s *boundSocket) error {
 	}
 	return nil
 }
+
+// permit sets group and mode of the socket that the name leads to, and of nothing else: whoever may write to the
+// directory, as Suricata's user may, could have put a link in its place by now.
+func (c socketConfig) permit() error {
+	fd, err := unix.Open(c.path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open socket: %w", err)
+	}
+	defer unix.Close(fd) //nolint:errcheck // Nothing was written.
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("look at socket: %w", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return fmt.Errorf("%s: %w", c.path, errReplaced)
+	}
+	if c.group != "" {
+		gid, err := groupID(c.group)
+		if err != nil {
+			return err
+		}
+		if err := unix.Fchownat(fd, "", -1, gid, unix.AT_EMPTY_PATH); err != nil {
+			return fmt.Errorf("give socket to group %s (weir's user must be a member: usermod -aG %s weir, "+
+				"with systemd SupplementaryGroups=%s): %w", c.group, c.group, c.group, err)
+		}
+	}
+	// What is opened like this can be changed by this name alone.
+	if err := unix.Chmod("/proc/self/fd/"+strconv.Itoa(fd), c.mode); err != nil {
+		return fmt.Errorf("set mode of socket: %w", err)
+	}
+	return nil
+}
+
+var errReplaced = errors.New("somebody has replaced the socket that was just made")
 
 // ours says whether the name still leads to this socket.
 func (s *boundSocket) ours() bool {
@@ -180,6 +204,11 @@ func checkDirectory(dir string) error {
 		return &trouble{
 			fmt.Sprintf("the directory %s does not exist", dir),
 			fmt.Sprintf("mkdir -p %s (under /run, with systemd: RuntimeDirectory=, or a line in tmpfiles.d)", dir),
+		}
+	case errors.Is(err, fs.ErrPermission):
+		return &trouble{
+			fmt.Sprintf("this user may not enter the directories that lead to %s", dir),
+			"let all enter them (chmod o+x), or choose another path, such as one under /run/weir",
 		}
 	case err != nil:
 		return fmt.Errorf("look at directory of the socket: %w", err)
