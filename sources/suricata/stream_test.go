@@ -241,3 +241,23 @@ func TestRemovedSocketIsMadeAnew(t *testing.T) {
 		t.Errorf("the source goes on without a socket: %v", err)
 	}
 }
+
+// TestLinkInThePlaceOfTheSocket: group and mode are for the socket and never for what somebody else puts in its place.
+func TestLinkInThePlaceOfTheSocket(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "secret"), filepath.Join(dir, "eve.sock")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, target} {
+		if err := (socketConfig{path: path, mode: 0o666}).permit(); !errors.Is(err, errReplaced) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if info, err := os.Stat(target); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
