@@ -47,8 +47,8 @@ type Source struct {
 func newSource(cfg Config, core sources.Core) *Source {
 	s := &Source{cfg: cfg, core: core, guarded: guardEvery}
 	s.intake = intake{
-		log: core.Log, queue: newQueue(int(cfg.Queue)), losses: &losses{counting: cfg.Statistics}, stats: &stats{}, chatter: &chatter{},
-		maxLine: int(cfg.MaxLine),
+		log: core.Log, queue: newQueue(int(cfg.Queue)), losses: &losses{counting: cfg.Statistics},
+		stats: &stats{}, chatter: &chatter{}, maxLine: int(cfg.MaxLine),
 	}
 	s.handle = func(w sources.Writer) handler { return newDecoding(&s.cfg, w) }
 	s.worker = newWorker(s)
