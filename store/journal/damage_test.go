@@ -61,6 +61,7 @@ func some(w *world, n int) (all []*messages.Slice) {
 // TestTruncation cuts a journal at every byte of its last record.
 func TestTruncation(t *testing.T) {
 	w := newWorld(3)
+	w.births = 3
 	o := options()
 	d := disktest.New()
 	all := some(w, 9)
