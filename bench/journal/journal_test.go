@@ -4,6 +4,7 @@ package journal_test
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"testing"
@@ -168,16 +169,16 @@ func BenchmarkAppend(b *testing.B) {
 		all := evening(b, accounts)
 		for _, epoch := range []int{30, 128, 360} {
 			o := journal.Options{Sync: journal.SyncNever, EpochSlices: epoch, EpochBytes: 8 << 20}
-			b.Run(map[bool]string{false: "plain/", true: "accounts/"}[accounts]+(time.Duration(epoch)*10*time.Second).String(),
-				func(b *testing.B) {
-					size, rows, before := uint64(0), 0, cpu()
-					for b.Loop() {
-						size += write(b, b.TempDir(), o, all)
-						rows += rowsOf(all)
-					}
-					b.ReportMetric(float64(size)/float64(rows), "bytes/row")
-					b.ReportMetric(float64(cpu()-before)/float64(rows), "cpu-ns/row")
-				})
+			what := map[bool]string{false: "plain", true: "accounts"}[accounts]
+			b.Run(fmt.Sprintf("%s/%d-slices", what, epoch), func(b *testing.B) {
+				size, rows, before := uint64(0), 0, cpu()
+				for b.Loop() {
+					size += write(b, b.TempDir(), o, all)
+					rows += rowsOf(all)
+				}
+				b.ReportMetric(float64(size)/float64(rows), "bytes/row")
+				b.ReportMetric(float64(cpu()-before)/float64(rows), "cpu-ns/row")
+			})
 		}
 	}
 }
