@@ -101,7 +101,7 @@ func (v *Ints) LoadIDs(dst []uint32, from int) {
 func load[T uint32 | uint64](v *Ints, dst []T, from int) {
 	if v.width >= widthIDs {
 		for i := range dst {
-			dst[i] = T(v.At(from + i)) //nolint:gosec // It is known to fit.
+			dst[i] = T(v.At(from + i))
 		}
 		return
 	}

@@ -88,8 +88,8 @@ func make10M() (*made, error) {
 	}
 	madeDir = dir
 	m := &made{dir: dir}
-	m.device = parse("local.mac", maker.Device(0))
-	m.name = parse("remote.name", maker.Name(30))
+	m.device = parse("local.mac", maker.Device(2))
+	m.name = parse("remote.name", maker.Name(8))
 	count := map[columns.Value]int{}
 	var slices []*messages.Slice
 	flush := func() error {
@@ -133,11 +133,11 @@ func make10M() (*made, error) {
 	return m, nil
 }
 
-// rare gives the remote address that has nearest to a hundred rows.
+// rare gives the remote address that has nearest to 24 rows.
 func rare(count map[columns.Value]int) columns.Value {
 	best, away := columns.Value(""), 1<<30
 	for v, n := range count {
-		d := max(n-100, 100-n)
+		d := max(n-24, 24-n)
 		if v != "" && (d < away || d == away && v < best) {
 			best, away = v, d
 		}
