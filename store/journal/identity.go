@@ -113,7 +113,7 @@ func (k *keyColumns) ports(cell cellsOf, localIsA bool) (a, b uint16, ok bool) {
 		switch c := cell(column); len(c) {
 		case 0:
 		case 2:
-			ends[i%2] = binary.BigEndian.Uint16(c)
+			ends[i] = binary.BigEndian.Uint16(c) //nolint:gosec // Both are of two.
 		default:
 			return 0, 0, false
 		}
