@@ -35,6 +35,9 @@ type record struct {
 	// running is when it last began to run, streak how often it failed since it last ran for long.
 	running time.Duration
 	streak  int
+	// told is the failure that was logged last, toldAt when.
+	told   string
+	toldAt time.Duration
 }
 
 func newBoard(c Clock) *board { return &board{clock: c, all: map[string]*record{}} }
@@ -86,6 +89,18 @@ func (b *board) backOff(name string, quiet time.Duration) (streak int, stack str
 	r.streak++
 	r.State, r.Since = stateBackingOff, b.clock.Now()
 	return r.streak, r.stack
+}
+
+// worthTelling says whether a failure shall be logged: one that is as that before was told within the time is not.
+func (b *board) worthTelling(name, failure string, within time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, now := b.of(name), b.clock.Monotonic()
+	if r.told == failure && now-r.toldAt < within {
+		return false
+	}
+	r.told, r.toldAt = failure, now
+	return true
 }
 
 // list gives the status of all actors in the order in which they were first heard of.

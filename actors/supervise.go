@@ -15,6 +15,8 @@ const (
 	backoffMax  = 30 * time.Second
 	// backoffQuiet is how long an actor must have run so that its next failure counts as the first.
 	backoffQuiet = 10 * time.Second
+	// tellAgain is how long the same failure of the same actor is not logged again, but for those who debug.
+	tellAgain = 10 * time.Minute
 )
 
 // supervisor restarts children that failed, each time after twice the wait, and never gives up. It is the
@@ -55,8 +57,21 @@ func (s *supervisor) HandleFailure(
 	name := actorName(child)
 	streak, stack := s.board.backOff(name, s.quiet)
 	wait := s.schedule(name, streak, func() { children.RestartChildren(child) })
-	s.log.Error().Str("actor", name).Str("error", fmt.Sprint(reason)).Type("on", on).
-		Int("in_a_row", streak).Dur("restart_in", wait).Str("stack", stack).Msg("actor failed")
+	s.tell(name, fmt.Sprint(reason), stack, fmt.Sprintf("%T", on), streak, wait)
+}
+
+// tell logs a failure. One that lasts, such as a mistake in the configuration, is told once and then seldom.
+func (s *supervisor) tell(name, failure, stack, on string, streak int, wait time.Duration) {
+	level := zerolog.DebugLevel
+	if s.board.worthTelling(name, failure, tellAgain) {
+		level = zerolog.ErrorLevel
+	}
+	e := s.log.WithLevel(level).Str("actor", name).Str("error", failure).Int("failures_in_a_row", streak).
+		Str("next_try_in", wait.String())
+	if stack != "" { // It panicked; where is of interest.
+		e = e.Str("on", on).Str("stack", stack)
+	}
+	e.Msg("a part failed and is started again")
 }
 
 // wait is how long a child that failed so often in a row waits: 64-bit arithmetic that cannot overflow.

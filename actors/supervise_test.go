@@ -261,3 +261,32 @@ func TestMessageIsGivenTwiceThenGivenUp(t *testing.T) {
 		drain(t, s)
 	})
 }
+
+// A failure that lasts fills no log, and what is told of it has units and no empty fields.
+func TestALastingFailureIsToldSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		log := zerolog.New(&out).Level(zerolog.InfoLevel)
+		s, c := newSupervisor(backoffMax, newBoard(newBubbleClock()), log), &children{}
+		for range 10 { // In 5 minutes.
+			fail(s, c)
+			rest(30 * time.Second)
+		}
+		if n := strings.Count(out.String(), "\n"); n != 1 {
+			t.Errorf("%d lines:\n%s", n, &out)
+		}
+		if line := out.String(); !strings.Contains(line, `"next_try_in":"100ms"`) || strings.Contains(line, "stack") ||
+			strings.Contains(line, `"on"`) || !strings.Contains(line, `"error":"reason"`) {
+			t.Error(line)
+		}
+		s.HandleFailure(nil, c, child, nil, "another reason", "message")
+		rest(tellAgain)
+		fail(s, c)
+		rest(tellAgain)
+		fail(s, c)
+		if n := strings.Count(out.String(), "\n"); n != 4 {
+			t.Errorf("%d lines:\n%s", n, &out)
+		}
+		s.close()
+	})
+}
