@@ -35,7 +35,8 @@ func reasons() [reasonCount]struct {
 	}{
 		queueFull: {
 			"dropped_events_total", "events dropped because the queue was full",
-			"queue", "events of Suricata came faster than they could be used, and the queue was full", messages.LossShed,
+			"queue", "events of Suricata came faster than they could be used, and the queue was full",
+			messages.LossShed,
 		},
 		oversize: {
 			"oversize_events_total", "events longer than max_line, skipped",

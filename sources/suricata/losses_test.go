@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"weir/messages"
-	"weir/store"
 )
 
 // What is lost on the way here takes bytes from a sum only if events count.
@@ -37,8 +36,15 @@ func TestLossesOfDifferentCausesAreNotAddedUp(t *testing.T) {
 	l.add(bad, 20)
 	l.tell(out, "suricata")
 	got := map[string]uint64{}
-	for _, o := range store.MergeLosses(nil, out.losses) {
-		got[o.Source+": "+o.Detail] = o.Count
+	for _, o := range out.losses {
+		got[o.Source+": "+o.Detail] += o.Count
+	}
+	parts := map[string]bool{}
+	for _, about := range reasons() {
+		if about.part == "" || parts[about.part] {
+			t.Errorf("%q is told as another cause is", about.detail)
+		}
+		parts[about.part] = true
 	}
 	want := map[string]uint64{
 		"suricata/decoder: lines from Suricata could not be read as events":        520,

@@ -61,9 +61,9 @@ func (k *checker) makes(key, dir string) {
 	if k.cfg.Group == "" || err != nil || c.uid == 0 || slices.Contains(c.gids, gid) {
 		return
 	}
-	k.add(c.doubt(), "group", fmt.Sprintf("%s is no member of the group %s and so may not hand the socket over to it",
-		c.name, k.cfg.Group), fmt.Sprintf("usermod -aG %s weir, or with systemd SupplementaryGroups=%[1]s in weir's unit",
-		k.cfg.Group))
+	k.add(c.doubt(), "group",
+		fmt.Sprintf("%s is no member of the group %s and so may not hand the socket over to it", c.name, k.cfg.Group),
+		fmt.Sprintf("usermod -aG %s weir, or with systemd SupplementaryGroups=%[1]s in weir's unit", k.cfg.Group))
 }
 
 // members are all who are in the group of the sockets, of whom nothing else is known.
