@@ -110,7 +110,7 @@ Exit codes: 0 all went well, 1 something failed, 2 the command was not understoo
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(
 		a.runCommand(), a.queryCommand(), a.statusCommand(), a.checkCommand(), a.setupCommand(), a.recordCommand(),
-		a.configCommand(), a.columnsCommand(), a.suricataConfigCommand(), a.versionCommand(),
+		a.storeCommand(), a.configCommand(), a.columnsCommand(), a.suricataConfigCommand(), a.versionCommand(),
 	)
 	return root
 }

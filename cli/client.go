@@ -83,8 +83,15 @@ func (e *unreachable) Unwrap() error { return e.err }
 
 // get sends a request. The caller closes the body.
 func (c *client) get(ctx context.Context, path string, params url.Values, accept string) (*http.Response, error) {
+	return c.send(ctx, http.MethodGet, path, params, accept)
+}
+
+// send sends a request of some method. The caller closes the body.
+func (c *client) send(
+	ctx context.Context, method, path string, params url.Values, accept string,
+) (*http.Response, error) {
 	u := url.URL{Scheme: "http", Host: "weir", Path: path, RawQuery: params.Encode()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}

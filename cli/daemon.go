@@ -84,7 +84,7 @@ func (d *daemonProcess) build() {
 	}
 	d.system = actors.New(o)
 	d.home.set = d.system.SetHome
-	a.Core = core{System: d.system, history: d.history}
+	a.Core = whole{System: d.system, history: d.history}
 	d.server = api.New(a)
 }
 

@@ -207,14 +207,14 @@ func (h *history) close() error {
 	return nil
 }
 
-// core is the system with the tiers on disk.
-type core struct {
+// whole is the system with the tiers on disk.
+type whole struct {
 	*actors.System
 	history *history
 }
 
 // Tiers are what queries ask: memory, then the disk.
-func (c core) Tiers() []store.Tier {
+func (c whole) Tiers() []store.Tier {
 	list := c.System.Tiers()
 	if c.history == nil || !c.history.isOpen() {
 		return list
@@ -223,7 +223,7 @@ func (c core) Tiers() []store.Tier {
 }
 
 // Status tells of the tiers on disk too.
-func (c core) Status() actors.Status {
+func (c whole) Status() actors.Status {
 	st := c.System.Status()
 	if c.history != nil && c.history.isOpen() {
 		st.Tiers = append(st.Tiers, c.history.store.Coverages()...)

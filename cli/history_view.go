@@ -80,7 +80,7 @@ func (h *history) Export(
 	if !h.isOpen() {
 		return h.whyClosed()
 	}
-	if format == "csv" {
+	if format == formatCSV {
 		return h.store.ExportCSV(ctx, w, span, progress)
 	}
 	_, err := h.store.Export(ctx, stream{w: w}, "export", span, progress)

@@ -29,7 +29,7 @@ var outputs = []string{"table", "json", "csv"} //nolint:gochecknoglobals // A co
 // queryCommand asks about the past.
 func (a *App) queryCommand() *cobra.Command {
 	params := map[string]*string{}
-	output := "table"
+	output, explain := "table", false
 	cmd := &cobra.Command{
 		Use:   "query [FILTER]",
 		Short: "Ask who talked to what, when, and how much",
@@ -55,7 +55,7 @@ and in JSON and CSV, they are exact.`,
 			if !slices.Contains(outputs, output) {
 				return &usageError{fmt.Errorf("--output is one of %s", strings.Join(outputs, ", "))}
 			}
-			return a.query(ctx, values, output)
+			return a.query(ctx, values, output, explain)
 		},
 	}
 	for _, f := range [][2]string{
@@ -70,6 +70,8 @@ and in JSON and CSV, they are exact.`,
 		params[f[0]] = cmd.Flags().String(f[0], "", f[1])
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", output, "table, json or csv")
+	cmd.Flags().BoolVar(&explain, "explain", false,
+		"tell which tier answered for which part of the range, and what was read and skipped")
 	a.completeQuery(cmd)
 	return cmd
 }
@@ -94,7 +96,7 @@ func (*App) completeQuery(cmd *cobra.Command) {
 }
 
 // query asks, and prints the answer.
-func (a *App) query(ctx context.Context, params url.Values, output string) error {
+func (a *App) query(ctx context.Context, params url.Values, output string, explain bool) error {
 	if err := a.localTimes(params); err != nil {
 		return &usageError{err}
 	}
@@ -110,7 +112,7 @@ func (a *App) query(ctx context.Context, params url.Values, output string) error
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
-	if err := a.write(answer, output); err != nil {
+	if err := a.write(answer, output, explain); err != nil {
 		return err
 	}
 	if len(answer.Rows) == 0 || answer.RowsRead == 0 {
@@ -135,10 +137,14 @@ func (a *App) localTimes(params url.Values) error {
 }
 
 // write prints an answer. What it is worth goes to standard error, so that it does not end up among the rows.
-func (a *App) write(answer *query.Answer, output string) error {
+func (a *App) write(answer *query.Answer, output string, explain bool) error {
 	s := a.screen(a.Out)
 	style := query.Style{
-		Human: s.terminal, Color: s.colour, Location: time.Local, //nolint:gosmopolitan // The user's own time.
+		Human: s.terminal, Color: s.colour, Explain: explain,
+		Location: time.Local, //nolint:gosmopolitan // The user's own time.
+	}
+	if explain && output != "json" {
+		defer func() { _ = query.WriteExplanation(a.Err, answer, style) }() // The answer is out already.
 	}
 	switch output {
 	case "json":

@@ -200,7 +200,7 @@ func TestLimitMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if memoryLimit(l.Config, "") != 256<<20 || memoryLimit(l.Config, "100MiB") != -1 {
+	if memoryLimit(l.Config, "") != l.MemoryLimit() || memoryLimit(l.Config, "100MiB") != -1 {
 		t.Error("the limit follows from the budgets unless the user has set one")
 	}
 }

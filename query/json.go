@@ -79,6 +79,10 @@ func (j *jsonWriter) answer(a *Answer) {
 	j.number(a.RowsRead)
 	j.raw(`,"elapsed":`)
 	j.text(units.FormatDuration(a.Elapsed))
+	if j.style.Explain {
+		j.raw(",\n\"parts\":")
+		list(j, a.Parts, j.part)
+	}
 	j.raw("}\n")
 }
 

@@ -35,6 +35,9 @@ func ToProto(a *Answer) *weirpb.QueryAnswer {
 			Span: spanToProto(l.Span), Detail: validText(l.Detail),
 		})
 	}
+	for i := range a.Parts {
+		m.Parts = append(m.Parts, partToProto(&a.Parts[i]))
+	}
 	return m
 }
 
@@ -70,6 +73,9 @@ func FromProto(m *weirpb.QueryAnswer) (*Answer, error) {
 			Source: l.GetSource(), Kind: messages.LossKind(l.GetKind()), Count: l.GetCount(), Bytes: l.GetBytes(),
 			Span: spanFromProto(l.GetSpan()), Detail: l.GetDetail(),
 		})
+	}
+	for _, p := range m.GetParts() {
+		a.Parts = append(a.Parts, partFromProto(p))
 	}
 	return a, nil
 }

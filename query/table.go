@@ -19,6 +19,8 @@ type Style struct {
 	Human bool
 	// Color marks the head and what is not exact.
 	Color bool
+	// Explain adds to JSON which tier answered for which part of the range, and what that took.
+	Explain bool
 	// Location is the zone in which times are shown; nil means UTC.
 	Location *time.Location
 }

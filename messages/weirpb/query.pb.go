@@ -35,7 +35,9 @@ type QueryAnswer struct {
 	// The time that was asked for.
 	Asked *QueryRange `protobuf:"bytes,12,opt,name=asked,proto3" json:"asked,omitempty"`
 	// The length of a step in nanoseconds; 0 if there is no timeline.
-	StepNs        int64 `protobuf:"varint,13,opt,name=step_ns,json=stepNs,proto3" json:"step_ns,omitempty"`
+	StepNs int64 `protobuf:"varint,13,opt,name=step_ns,json=stepNs,proto3" json:"step_ns,omitempty"`
+	// Which tier answered for which part of the range, in order of time.
+	Parts         []*QueryPart `protobuf:"bytes,14,rep,name=parts,proto3" json:"parts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -161,6 +163,166 @@ func (x *QueryAnswer) GetStepNs() int64 {
 	return 0
 }
 
+func (x *QueryAnswer) GetParts() []*QueryPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// QueryPart says which tier answered for a part of the range, and what that took.
+type QueryPart struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Tier  string                 `protobuf:"bytes,1,opt,name=tier,proto3" json:"tier,omitempty"`
+	Span  *QueryRange            `protobuf:"bytes,2,opt,name=span,proto3" json:"span,omitempty"`
+	// The length of its slices, in nanoseconds.
+	ResolutionNs int64 `protobuf:"varint,3,opt,name=resolution_ns,json=resolutionNs,proto3" json:"resolution_ns,omitempty"`
+	// The tier has the resolution and the columns that were asked for.
+	Exact bool `protobuf:"varint,4,opt,name=exact,proto3" json:"exact,omitempty"`
+	// The columns that it lacks; rows of which they are not known count in (other).
+	Folded []string `protobuf:"bytes,5,rep,name=folded,proto3" json:"folded,omitempty"`
+	Slices uint64   `protobuf:"varint,6,opt,name=slices,proto3" json:"slices,omitempty"`
+	Rows   uint64   `protobuf:"varint,7,opt,name=rows,proto3" json:"rows,omitempty"`
+	// What was read of files, and what could be left out.
+	Files            uint64 `protobuf:"varint,8,opt,name=files,proto3" json:"files,omitempty"`
+	RowGroups        uint64 `protobuf:"varint,9,opt,name=row_groups,json=rowGroups,proto3" json:"row_groups,omitempty"`
+	RowGroupsSkipped uint64 `protobuf:"varint,10,opt,name=row_groups_skipped,json=rowGroupsSkipped,proto3" json:"row_groups_skipped,omitempty"`
+	Pages            uint64 `protobuf:"varint,11,opt,name=pages,proto3" json:"pages,omitempty"`
+	PagesSkipped     uint64 `protobuf:"varint,12,opt,name=pages_skipped,json=pagesSkipped,proto3" json:"pages_skipped,omitempty"`
+	BytesRead        uint64 `protobuf:"varint,13,opt,name=bytes_read,json=bytesRead,proto3" json:"bytes_read,omitempty"`
+	ElapsedNs        int64  `protobuf:"varint,14,opt,name=elapsed_ns,json=elapsedNs,proto3" json:"elapsed_ns,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *QueryPart) Reset() {
+	*x = QueryPart{}
+	mi := &file_query_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryPart) ProtoMessage() {}
+
+func (x *QueryPart) ProtoReflect() protoreflect.Message {
+	mi := &file_query_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryPart.ProtoReflect.Descriptor instead.
+func (*QueryPart) Descriptor() ([]byte, []int) {
+	return file_query_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *QueryPart) GetTier() string {
+	if x != nil {
+		return x.Tier
+	}
+	return ""
+}
+
+func (x *QueryPart) GetSpan() *QueryRange {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+func (x *QueryPart) GetResolutionNs() int64 {
+	if x != nil {
+		return x.ResolutionNs
+	}
+	return 0
+}
+
+func (x *QueryPart) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *QueryPart) GetFolded() []string {
+	if x != nil {
+		return x.Folded
+	}
+	return nil
+}
+
+func (x *QueryPart) GetSlices() uint64 {
+	if x != nil {
+		return x.Slices
+	}
+	return 0
+}
+
+func (x *QueryPart) GetRows() uint64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *QueryPart) GetFiles() uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return 0
+}
+
+func (x *QueryPart) GetRowGroups() uint64 {
+	if x != nil {
+		return x.RowGroups
+	}
+	return 0
+}
+
+func (x *QueryPart) GetRowGroupsSkipped() uint64 {
+	if x != nil {
+		return x.RowGroupsSkipped
+	}
+	return 0
+}
+
+func (x *QueryPart) GetPages() uint64 {
+	if x != nil {
+		return x.Pages
+	}
+	return 0
+}
+
+func (x *QueryPart) GetPagesSkipped() uint64 {
+	if x != nil {
+		return x.PagesSkipped
+	}
+	return 0
+}
+
+func (x *QueryPart) GetBytesRead() uint64 {
+	if x != nil {
+		return x.BytesRead
+	}
+	return 0
+}
+
+func (x *QueryPart) GetElapsedNs() int64 {
+	if x != nil {
+		return x.ElapsedNs
+	}
+	return 0
+}
+
 // QueryColumn describes the cells at the same place in every row.
 type QueryColumn struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -179,7 +341,7 @@ type QueryColumn struct {
 
 func (x *QueryColumn) Reset() {
 	*x = QueryColumn{}
-	mi := &file_query_proto_msgTypes[1]
+	mi := &file_query_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +353,7 @@ func (x *QueryColumn) String() string {
 func (*QueryColumn) ProtoMessage() {}
 
 func (x *QueryColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[1]
+	mi := &file_query_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +366,7 @@ func (x *QueryColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryColumn.ProtoReflect.Descriptor instead.
 func (*QueryColumn) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{1}
+	return file_query_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *QueryColumn) GetName() string {
@@ -254,7 +416,7 @@ type QueryRow struct {
 
 func (x *QueryRow) Reset() {
 	*x = QueryRow{}
-	mi := &file_query_proto_msgTypes[2]
+	mi := &file_query_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -266,7 +428,7 @@ func (x *QueryRow) String() string {
 func (*QueryRow) ProtoMessage() {}
 
 func (x *QueryRow) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[2]
+	mi := &file_query_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -279,7 +441,7 @@ func (x *QueryRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRow.ProtoReflect.Descriptor instead.
 func (*QueryRow) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{2}
+	return file_query_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *QueryRow) GetCells() []*QueryCell {
@@ -313,7 +475,7 @@ type QueryCell struct {
 
 func (x *QueryCell) Reset() {
 	*x = QueryCell{}
-	mi := &file_query_proto_msgTypes[3]
+	mi := &file_query_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -325,7 +487,7 @@ func (x *QueryCell) String() string {
 func (*QueryCell) ProtoMessage() {}
 
 func (x *QueryCell) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[3]
+	mi := &file_query_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -338,7 +500,7 @@ func (x *QueryCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryCell.ProtoReflect.Descriptor instead.
 func (*QueryCell) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{3}
+	return file_query_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QueryCell) GetValue() isQueryCell_Value {
@@ -441,7 +603,7 @@ type QueryTexts struct {
 
 func (x *QueryTexts) Reset() {
 	*x = QueryTexts{}
-	mi := &file_query_proto_msgTypes[4]
+	mi := &file_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +615,7 @@ func (x *QueryTexts) String() string {
 func (*QueryTexts) ProtoMessage() {}
 
 func (x *QueryTexts) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[4]
+	mi := &file_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +628,7 @@ func (x *QueryTexts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryTexts.ProtoReflect.Descriptor instead.
 func (*QueryTexts) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{4}
+	return file_query_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *QueryTexts) GetTexts() [][]byte {
@@ -487,7 +649,7 @@ type QueryRange struct {
 
 func (x *QueryRange) Reset() {
 	*x = QueryRange{}
-	mi := &file_query_proto_msgTypes[5]
+	mi := &file_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -499,7 +661,7 @@ func (x *QueryRange) String() string {
 func (*QueryRange) ProtoMessage() {}
 
 func (x *QueryRange) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[5]
+	mi := &file_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -512,7 +674,7 @@ func (x *QueryRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryRange.ProtoReflect.Descriptor instead.
 func (*QueryRange) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{5}
+	return file_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *QueryRange) GetFromNs() int64 {
@@ -545,7 +707,7 @@ type QueryLoss struct {
 
 func (x *QueryLoss) Reset() {
 	*x = QueryLoss{}
-	mi := &file_query_proto_msgTypes[6]
+	mi := &file_query_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +719,7 @@ func (x *QueryLoss) String() string {
 func (*QueryLoss) ProtoMessage() {}
 
 func (x *QueryLoss) ProtoReflect() protoreflect.Message {
-	mi := &file_query_proto_msgTypes[6]
+	mi := &file_query_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +732,7 @@ func (x *QueryLoss) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryLoss.ProtoReflect.Descriptor instead.
 func (*QueryLoss) Descriptor() ([]byte, []int) {
-	return file_query_proto_rawDescGZIP(), []int{6}
+	return file_query_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *QueryLoss) GetSource() string {
@@ -619,7 +781,7 @@ var File_query_proto protoreflect.FileDescriptor
 
 const file_query_proto_rawDesc = "" +
 	"\n" +
-	"\vquery.proto\x12\aweir.v1\"\xbf\x03\n" +
+	"\vquery.proto\x12\aweir.v1\"\xe9\x03\n" +
 	"\vQueryAnswer\x12.\n" +
 	"\acolumns\x18\x01 \x03(\v2\x14.weir.v1.QueryColumnR\acolumns\x12%\n" +
 	"\x04rows\x18\x02 \x03(\v2\x11.weir.v1.QueryRowR\x04rows\x12)\n" +
@@ -636,7 +798,27 @@ const file_query_proto_rawDesc = "" +
 	" \x01(\x03R\telapsedNs\x12\x14\n" +
 	"\x05notes\x18\v \x03(\tR\x05notes\x12)\n" +
 	"\x05asked\x18\f \x01(\v2\x13.weir.v1.QueryRangeR\x05asked\x12\x17\n" +
-	"\astep_ns\x18\r \x01(\x03R\x06stepNs\"u\n" +
+	"\astep_ns\x18\r \x01(\x03R\x06stepNs\x12(\n" +
+	"\x05parts\x18\x0e \x03(\v2\x12.weir.v1.QueryPartR\x05parts\"\xa3\x03\n" +
+	"\tQueryPart\x12\x12\n" +
+	"\x04tier\x18\x01 \x01(\tR\x04tier\x12'\n" +
+	"\x04span\x18\x02 \x01(\v2\x13.weir.v1.QueryRangeR\x04span\x12#\n" +
+	"\rresolution_ns\x18\x03 \x01(\x03R\fresolutionNs\x12\x14\n" +
+	"\x05exact\x18\x04 \x01(\bR\x05exact\x12\x16\n" +
+	"\x06folded\x18\x05 \x03(\tR\x06folded\x12\x16\n" +
+	"\x06slices\x18\x06 \x01(\x04R\x06slices\x12\x12\n" +
+	"\x04rows\x18\a \x01(\x04R\x04rows\x12\x14\n" +
+	"\x05files\x18\b \x01(\x04R\x05files\x12\x1d\n" +
+	"\n" +
+	"row_groups\x18\t \x01(\x04R\trowGroups\x12,\n" +
+	"\x12row_groups_skipped\x18\n" +
+	" \x01(\x04R\x10rowGroupsSkipped\x12\x14\n" +
+	"\x05pages\x18\v \x01(\x04R\x05pages\x12#\n" +
+	"\rpages_skipped\x18\f \x01(\x04R\fpagesSkipped\x12\x1d\n" +
+	"\n" +
+	"bytes_read\x18\r \x01(\x04R\tbytesRead\x12\x1d\n" +
+	"\n" +
+	"elapsed_ns\x18\x0e \x01(\x03R\telapsedNs\"u\n" +
 	"\vQueryColumn\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x12\n" +
@@ -680,30 +862,33 @@ func file_query_proto_rawDescGZIP() []byte {
 	return file_query_proto_rawDescData
 }
 
-var file_query_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_query_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_query_proto_goTypes = []any{
 	(*QueryAnswer)(nil), // 0: weir.v1.QueryAnswer
-	(*QueryColumn)(nil), // 1: weir.v1.QueryColumn
-	(*QueryRow)(nil),    // 2: weir.v1.QueryRow
-	(*QueryCell)(nil),   // 3: weir.v1.QueryCell
-	(*QueryTexts)(nil),  // 4: weir.v1.QueryTexts
-	(*QueryRange)(nil),  // 5: weir.v1.QueryRange
-	(*QueryLoss)(nil),   // 6: weir.v1.QueryLoss
+	(*QueryPart)(nil),   // 1: weir.v1.QueryPart
+	(*QueryColumn)(nil), // 2: weir.v1.QueryColumn
+	(*QueryRow)(nil),    // 3: weir.v1.QueryRow
+	(*QueryCell)(nil),   // 4: weir.v1.QueryCell
+	(*QueryTexts)(nil),  // 5: weir.v1.QueryTexts
+	(*QueryRange)(nil),  // 6: weir.v1.QueryRange
+	(*QueryLoss)(nil),   // 7: weir.v1.QueryLoss
 }
 var file_query_proto_depIdxs = []int32{
-	1, // 0: weir.v1.QueryAnswer.columns:type_name -> weir.v1.QueryColumn
-	2, // 1: weir.v1.QueryAnswer.rows:type_name -> weir.v1.QueryRow
-	5, // 2: weir.v1.QueryAnswer.range:type_name -> weir.v1.QueryRange
-	6, // 3: weir.v1.QueryAnswer.losses:type_name -> weir.v1.QueryLoss
-	5, // 4: weir.v1.QueryAnswer.asked:type_name -> weir.v1.QueryRange
-	3, // 5: weir.v1.QueryRow.cells:type_name -> weir.v1.QueryCell
-	4, // 6: weir.v1.QueryCell.texts:type_name -> weir.v1.QueryTexts
-	5, // 7: weir.v1.QueryLoss.span:type_name -> weir.v1.QueryRange
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: weir.v1.QueryAnswer.columns:type_name -> weir.v1.QueryColumn
+	3,  // 1: weir.v1.QueryAnswer.rows:type_name -> weir.v1.QueryRow
+	6,  // 2: weir.v1.QueryAnswer.range:type_name -> weir.v1.QueryRange
+	7,  // 3: weir.v1.QueryAnswer.losses:type_name -> weir.v1.QueryLoss
+	6,  // 4: weir.v1.QueryAnswer.asked:type_name -> weir.v1.QueryRange
+	1,  // 5: weir.v1.QueryAnswer.parts:type_name -> weir.v1.QueryPart
+	6,  // 6: weir.v1.QueryPart.span:type_name -> weir.v1.QueryRange
+	4,  // 7: weir.v1.QueryRow.cells:type_name -> weir.v1.QueryCell
+	5,  // 8: weir.v1.QueryCell.texts:type_name -> weir.v1.QueryTexts
+	6,  // 9: weir.v1.QueryLoss.span:type_name -> weir.v1.QueryRange
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_query_proto_init() }
@@ -711,7 +896,7 @@ func file_query_proto_init() {
 	if File_query_proto != nil {
 		return
 	}
-	file_query_proto_msgTypes[3].OneofWrappers = []any{
+	file_query_proto_msgTypes[4].OneofWrappers = []any{
 		(*QueryCell_Number)(nil),
 		(*QueryCell_Text)(nil),
 		(*QueryCell_TimeNs)(nil),
@@ -724,7 +909,7 @@ func file_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_query_proto_rawDesc), len(file_query_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
