@@ -87,6 +87,7 @@ func newCatalog(generation uint64, levels []Level, files [][]*file) *catalog {
 			c.findRolled(f, k-1, levels[k-1].Name)
 		}
 	}
+	c.findRolledFurther()
 	c.gone, c.waiting = c.findGone(levels), c.findWaiting(levels)
 	return c
 }
@@ -116,6 +117,33 @@ func (c *catalog) findRolled(into *file, level int, levelName string) {
 		}
 	}
 }
+
+// findRolledFurther notes which files are in a coarser tier than the next, which has given them up, or never kept
+// them. When a bucket is made nothing finer waits in its span, so all slices up to its last one are in it.
+func (c *catalog) findRolledFurther() {
+	for j := 2; j < len(c.files); j++ {
+		for _, into := range c.files[j] {
+			if slices.ContainsFunc(into.sources, isImport) {
+				continue // Its slices have the numbers of another store.
+			}
+			for k, files := range c.files[:j-1] {
+				for _, f := range files {
+					b := f.info.Bucket
+					if f.info.Last <= into.info.Last && !b.Start.Before(into.info.Bucket.Start) &&
+						!b.End.After(into.info.Bucket.End) {
+						c.rolled[k][f.name] = true
+					}
+				}
+			}
+		}
+	}
+}
+
+// isImport says that a source is a file that was imported.
+func isImport(source string) bool { return strings.HasPrefix(source, importSource) }
+
+// importSource begins the source of a file that was imported.
+const importSource = "import "
 
 // findMoved finds the segments all parts of which are in files of the first level.
 func (c *catalog) findMoved() {

@@ -284,7 +284,7 @@ func (s *Store) importPart(ctx context.Context, x *bucket.File, p *importPart, d
 	}
 	m := making{
 		level: p.level, bucket: p.bucket, keep: s.chain[p.level],
-		sources: []string{"import " + strings.ReplaceAll(filepath.Base(x.Info().Path), "|", "_")},
+		sources: []string{importSource + strings.ReplaceAll(filepath.Base(x.Info().Path), "|", "_")},
 	}
 	m.first, m.last = p.heads[0].Seq, p.heads[0].Seq
 	starts := map[int64]bool{}

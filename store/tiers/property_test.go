@@ -52,6 +52,11 @@ func randomLadder(r *rand.Rand, all []*columns.Column) []Level {
 		slice = divisors[r.IntN(len(divisors))]
 		bucket *= time.Duration(1 + r.IntN(4))
 	}
+	if r.IntN(2) == 0 { // All but the coarsest tier keep no more than must be.
+		for k := range len(levels) - 1 {
+			levels[k].Retention = duration(levels[k].Bucket.Duration + levels[k+1].Bucket.Duration)
+		}
+	}
 	return levels
 }
 

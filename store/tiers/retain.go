@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"weir/messages"
 )
 
 // retain removes what is too old, and what is over a budget.
@@ -40,7 +42,7 @@ func (s *Store) expire() (removed bool) {
 		}
 		s.mu.Unlock()
 		if len(old) > 0 {
-			s.remove(k, old)
+			s.remove(k, old, false)
 			removed = true
 		}
 	}
@@ -49,11 +51,13 @@ func (s *Store) expire() (removed bool) {
 
 // spare says that a file may go because its rows are in the next tier, or would not stay there either. It needs mu.
 func (s *Store) spare(level int, f *file, now time.Time) bool {
-	if level == len(s.options.Levels)-1 {
-		return true
-	}
-	keep := s.options.Levels[level+1].Retention.Duration
-	return s.catalog.rolled[level][f.name] || keep > 0 && f.info.Bucket.End.Add(keep).Before(now)
+	return level == len(s.options.Levels)-1 || s.hasCoarser(level, f) || s.outlived(f.info.Bucket, now)
+}
+
+// outlived says that no tier keeps a bucket any more.
+func (s *Store) outlived(b messages.Span, now time.Time) bool {
+	keep := s.options.Levels[len(s.options.Levels)-1].Retention.Duration
+	return keep > 0 && b.End.Add(keep).Before(now)
 }
 
 // makeRoom removes files until there is room for so many bytes more.
@@ -72,7 +76,7 @@ func (s *Store) shrink(more uint64, settled bool) (removed bool) {
 			if f == nil {
 				break
 			}
-			s.remove(k, []*file{f})
+			s.remove(k, []*file{f}, true)
 			removed = true
 		}
 	}
@@ -81,7 +85,7 @@ func (s *Store) shrink(more uint64, settled bool) (removed bool) {
 		if f == nil {
 			break
 		}
-		s.remove(level, []*file{f})
+		s.remove(level, []*file{f}, true)
 		removed = true
 	}
 	return removed
@@ -129,15 +133,15 @@ func (s *Store) first(more uint64) (level int, f *file) {
 	return 0, nil
 }
 
-// remove takes files away: from what is read at once, from the disk when nobody reads them any more.
-func (s *Store) remove(level int, old []*file) {
+// remove takes files away, for their age or to make room: from what is read at once, from the disk when nobody reads them any more.
+func (s *Store) remove(level int, old []*file, forRoom bool) {
 	s.mu.Lock()
 	for _, f := range old {
-		if level < len(s.options.Levels)-1 && !s.hasCoarser(level, f) {
+		if forRoom && level < len(s.options.Levels)-1 && !s.hasCoarser(level, f) {
 			s.lost++
 		}
-		if f.info.Bucket.End.After(s.floor[level]) {
-			s.floor[level] = f.info.Bucket.End
+		if end := f.info.Bucket.End; forRoom && end.After(s.floor[level]) {
+			s.floor[level] = end
 		}
 	}
 	files := slices.Clone(s.catalog.files)

@@ -178,7 +178,7 @@ func TestReadersKeepFiles(t *testing.T) {
 	s.mu.Lock()
 	old := append([]*file(nil), s.catalog.files[0]...)
 	s.mu.Unlock()
-	s.remove(0, old)
+	s.remove(0, old, true)
 	if err := s.sweep(); err != nil {
 		t.Fatal(err)
 	}

@@ -53,10 +53,11 @@ func (s *Store) ready(level int) (span messages.Span, sources []*file) {
 	return span, sources
 }
 
-// tooOld says that a bucket would be removed soon after it was made. It needs mu.
+// tooOld says that a bucket would be removed soon after it was made. One that is too old for its tier is made all the
+// same, since the way to the coarser ones leads through it. It needs mu.
 func (s *Store) tooOld(level int, b messages.Span) bool {
 	l := &s.options.Levels[level]
-	if r := l.Retention.Duration; r > 0 && b.End.Add(r).Before(s.clock.now()) {
+	if s.outlived(b, s.clock.now()) {
 		return true
 	}
 	if !b.End.After(s.floor[level]) {
