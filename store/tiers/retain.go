@@ -133,7 +133,8 @@ func (s *Store) first(more uint64) (level int, f *file) {
 	return 0, nil
 }
 
-// remove takes files away, for their age or to make room: from what is read at once, from the disk when nobody reads them any more.
+// remove takes files away, for their age or to make room: from what is read at once, from the disk when nobody reads
+// them any more.
 func (s *Store) remove(level int, old []*file, forRoom bool) {
 	s.mu.Lock()
 	for _, f := range old {
