@@ -59,10 +59,24 @@ type FS struct {
 // inode is the content of a file: what is on the medium, and what readers see.
 type inode struct{ synced, now []byte }
 
-// change is a change to a directory; to is nil for a removal.
+// change is a change to a directory; to is nil for a removal. from is the name that a renamed file had, which goes
+// at the same moment.
 type change struct {
 	dir, name string
 	to        *inode
+	from      string
+}
+
+// apply makes the change.
+func (c *change) apply(names map[string]*inode) {
+	if c.from != "" {
+		delete(names, c.from)
+	}
+	if c.to == nil {
+		delete(names, c.name)
+	} else {
+		names[c.name] = c.to
+	}
 }
 
 // New makes an empty file system with room for a gibibyte.
@@ -111,11 +125,7 @@ func (d *FS) Crash(r *rand.Rand) *FS {
 		if left[c.dir]--; left[c.dir] < 0 {
 			continue
 		}
-		if c.to == nil {
-			delete(after, c.name)
-		} else {
-			after[c.name] = c.to
-		}
+		c.apply(after)
 	}
 	torn := map[*inode]*inode{}
 	for _, name := range sortedKeys(after) {
@@ -247,12 +257,12 @@ func (d *FS) Create(name string) (disk.File, error) {
 
 // set changes a directory; nil removes the name.
 func (d *FS) set(name string, to *inode) {
-	if to == nil {
-		delete(d.names, name)
-	} else {
-		d.names[name] = to
-	}
-	d.pending = append(d.pending, change{dir: filepath.Dir(name), name: name, to: to})
+	d.do(change{dir: filepath.Dir(name), name: name, to: to})
+}
+
+func (d *FS) do(c change) {
+	c.apply(d.names)
+	d.pending = append(d.pending, c)
 }
 
 // Rename gives a file another name. On the medium it happens as a whole or not at all.
@@ -267,8 +277,7 @@ func (d *FS) Rename(from, to string) error {
 	if ino == nil {
 		return pathError(OpRename, from, fs.ErrNotExist)
 	}
-	d.set(to, ino)
-	d.set(from, nil)
+	d.do(change{dir: filepath.Dir(to), name: to, to: ino, from: from})
 	return nil
 }
 
@@ -340,13 +349,10 @@ func (d *FS) SyncDir(name string) error {
 	}
 	var rest []change
 	for _, c := range d.pending {
-		switch {
-		case c.dir != name:
+		if c.dir == name {
+			c.apply(d.durable)
+		} else {
 			rest = append(rest, c)
-		case c.to == nil:
-			delete(d.durable, c.name)
-		default:
-			d.durable[c.name] = c.to
 		}
 	}
 	d.pending = rest
