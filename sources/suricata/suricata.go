@@ -91,6 +91,9 @@ func (s *Source) Run(ctx context.Context, ready func()) error {
 		abandon()
 		return nil
 	}))
+	if ctx.Err() != nil {
+		return nil // The core may not have started what would end the worker.
+	}
 	s.ready.Store(true)
 	ready()
 	err := s.worker.run(work)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"weir/sources"
 )
 
@@ -218,4 +220,27 @@ func TestMillionLines(t *testing.T) {
 		defer r.out.mu.Unlock()
 		return len(r.out.said)+int(r.metric("dropped_events_total")) == lines
 	})
+}
+
+// TestEndsThoughNothingStarts: a core that stops the source while that begins starts no goroutine of it any more.
+func TestEndsThoughNothingStarts(t *testing.T) {
+	src, err := configure(t).New(sources.Core{
+		Name: "suricata", Log: zerolog.Nop(), Out: &fakeOut{},
+		Go: func(context.Context, string, func(context.Context) error) {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- src.Run(ctx, func() {}) }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the source does not end")
+	}
 }
