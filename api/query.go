@@ -64,5 +64,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, a *query.Answer)
 	}
 	declare(w, jsonType)
 	// The client may be gone, and nobody else could be told.
-	_ = query.WriteJSON(w, a, query.Style{Explain: true, Location: time.Local}) //nolint:gosmopolitan // The user's own time.
+	_ = query.WriteJSON(w, a, query.Style{
+		Explain: true, Location: time.Local, //nolint:gosmopolitan // The user's own time.
+	})
 }

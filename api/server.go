@@ -90,9 +90,9 @@ type Server struct {
 	stopping chan struct{}
 	stop     sync.Once
 	// life ends with it, for work that is under way.
-	life context.Context //nolint:containedctx // Requests have their own; it is that of the server.
-	end  context.CancelFunc
-	counts   counts
+	life   context.Context //nolint:containedctx // Requests have their own; it is that of the server.
+	end    context.CancelFunc
+	counts counts
 }
 
 // New makes a server.

@@ -46,7 +46,8 @@ type StoreState struct {
 	JournalToday  uint64 `json:"journal_today"`
 	JournalBudget uint64 `json:"journal_budget"`
 	Spared        uint64 `json:"spared_total"`
-	// Waiting counts slices that wait for the disk, Folded those that lost their rows meanwhile, Dropped those given up.
+	// Waiting counts slices that wait for the disk, Folded those that lost their rows meanwhile, Dropped those that
+	// were given up.
 	Waiting int    `json:"waiting"`
 	Folded  uint64 `json:"folded_total"`
 	Dropped uint64 `json:"dropped_total"`

@@ -29,6 +29,9 @@ func diagnose(st *actors.Status, now time.Time) []sources.Finding {
 	for i := range st.Computations {
 		found = append(found, diagnoseComputation(st, &st.Computations[i]))
 	}
+	if st.Archive.On {
+		found = append(found, diagnoseHistory(&st.Archive, now))
+	}
 	found = append(found, diagnoseSlicer(st, now))
 	found = append(found, diagnoseData(st)...)
 	found = append(found, diagnoseTags(st)...)
@@ -55,6 +58,22 @@ func diagnoseSource(st *actors.Status, s *actors.SourceStatus) sources.Finding {
 			humanCount(s.ShedUpdates))
 	default:
 		f.Text = fmt.Sprintf("runs; %s updates in %s batches so far", humanCount(s.Updates), humanCount(s.Batches))
+	}
+	return f
+}
+
+// diagnoseHistory says whether slices are kept on disk. Whatever it says, traffic is counted.
+func diagnoseHistory(h *actors.ArchiveStatus, now time.Time) sources.Finding {
+	f := sources.Finding{Level: sources.Good, Subject: "history"}
+	switch {
+	case h.Detail != "":
+		f.Level, f.Text = sources.Warning, h.Detail
+	case h.State != "running":
+		f.Level, f.Text = sources.Warning, "is "+h.State
+	case h.LastKept.End.IsZero():
+		f.Text = "is open; no slice has closed yet"
+	default:
+		f.Text = "is kept on disk up to " + humanTime(h.LastKept.End, now)
 	}
 	return f
 }

@@ -70,8 +70,8 @@ func newHistory(log zerolog.Logger, c *config.Config, now time.Time) (*history, 
 	return h, nil
 }
 
-// bootID names this boot. Where the kernel does not tell, each start counts as one, so that no counters are believed that
-// may be of another boot.
+// bootID names this boot. Where the kernel does not tell, each start counts as one, so that no counters are believed
+// that may be of another boot.
 func bootID() string {
 	if id, err := os.ReadFile(bootFile); err == nil {
 		return strings.TrimSpace(string(id))

@@ -46,8 +46,8 @@ type heldTier struct{ api.StoreTier }
 
 func tierState(c *store.Coverage) *heldTier {
 	return &heldTier{api.StoreTier{
-		Name: c.Name, Slice: c.Resolution, Span: c.Span, Slices: c.Slices, Rows: c.Rows, Folded: c.Folded, Bytes: c.Bytes,
-		Budget: c.Budget,
+		Name: c.Name, Slice: c.Resolution, Span: c.Span, Slices: c.Slices, Rows: c.Rows, Folded: c.Folded,
+		Bytes: c.Bytes, Budget: c.Budget,
 	}}
 }
 

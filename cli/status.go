@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/actors"
+	"weir/api"
 )
 
 // statusCommand shows how the daemon and its parts are.
@@ -21,7 +23,8 @@ func (a *App) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the daemon and its parts are",
-		Long: `Shows slices, memory, sources and computations with their counters, shards, and the actors that
+		Long: `Shows slices, memory, the history on disk, sources and computations with their counters,
+shards, and the actors that
 failed or do not run. Counters that are 0 are left out unless --verbose asks for them.
 The JSON form has all numbers.`,
 		Example: `  weir status
@@ -44,7 +47,7 @@ The JSON form has all numbers.`,
 				}
 				s := a.screen(a.Out)
 				s.verbose = verbose
-				s.status(st, a.Now())
+				s.status(st, a.fetchHistory(cmd.Context(), st), a.Now())
 				return nil
 			default:
 				return &usageError{errors.New(`--output is "table" or "json"`)}
@@ -57,7 +60,7 @@ The JSON form has all numbers.`,
 }
 
 // status prints all of it.
-func (s *screen) status(st *actors.Status, now time.Time) {
+func (s *screen) status(st *actors.Status, h *api.StoreState, now time.Time) {
 	s.printf("%s since %s (%s)", s.paint(bold, "running"), humanTime(st.Started, now), humanAge(now.Sub(st.Started)))
 	if st.Draining {
 		s.printf(", %s", s.paint(yellow, "about to end"))
@@ -68,6 +71,9 @@ func (s *screen) status(st *actors.Status, now time.Time) {
 	}
 	s.slicer(&st.Slicer, now)
 	s.tiers(st, now)
+	if h != nil {
+		s.history(st, h, now)
+	}
 	for i := range st.Sources {
 		s.source(&st.Sources[i])
 	}
@@ -101,7 +107,7 @@ func (s *screen) slicer(sl *actors.SlicerStatus, now time.Time) {
 
 func (s *screen) tiers(st *actors.Status, now time.Time) {
 	s.printf("\n%s\n", s.paint(bold, "memory"))
-	for _, t := range st.Tiers {
+	for _, t := range st.Tiers[:min(1, len(st.Tiers))] { // The others are on disk.
 		span := "nothing yet"
 		if t.Slices > 0 {
 			span = humanSpan(t.Span.Start, t.Span.End, now)
@@ -118,6 +124,33 @@ func (s *screen) tiers(st *actors.Status, now time.Time) {
 	}
 	s.printf("  live flows    %s of %s; %s flows, %s folded into (other)\n",
 		humanBytes(used), humanBytes(budget), humanCount(live), humanCount(folded))
+}
+
+// fetchHistory asks how the history does; nil if there is none.
+func (a *App) fetchHistory(ctx context.Context, st *actors.Status) *api.StoreState {
+	if !st.Archive.On {
+		return nil
+	}
+	h, err := (&remote{a.client()}).state(ctx)
+	if err != nil {
+		return nil // The daemon has answered a moment ago; it is about to end.
+	}
+	return h
+}
+
+// history prints how the history does.
+func (s *screen) history(st *actors.Status, h *api.StoreState, now time.Time) {
+	s.printf("\n")
+	s.storeState(h, now)
+	if k := st.Archive.LastKept; !k.End.IsZero() {
+		s.printf("  last kept     %s; %s kept, %d wait, %s given up\n", humanSpan(k.Start, k.End, now),
+			humanCount(st.Archive.Kept), st.Archive.Lag, humanCount(st.Archive.Dropped))
+	}
+	for i := range h.Tiers {
+		t := &h.Tiers[i]
+		s.printf("  tier %-8s %s; %s slices with %s rows, %s\n", escape(t.Name), humanBytes(t.Bytes),
+			humanCount(t.Slices), humanCount(t.Rows), coverage(t.Span, now))
+	}
 }
 
 // source prints one source with its own numbers.

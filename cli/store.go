@@ -117,7 +117,8 @@ something already are left out: nothing counts twice.`,
 			done, err := h.store.Import(ctx, osFiles, args[0], bar.show)
 			bar.clear()
 			s := a.screen(a.Out)
-			s.printf("took %s slices with %s rows into %d files\n", humanCount(done.Slices), humanCount(done.Rows), done.Files)
+			s.printf("took %s slices with %s rows into %d files\n", humanCount(done.Slices), humanCount(done.Rows),
+				done.Files)
 			if done.Skipped > 0 {
 				s.printf("left out %s slices of times of which there is something already\n", humanCount(done.Skipped))
 			}
@@ -225,9 +226,10 @@ func (s *screen) proof(list []tiers.Forgotten) (left bool) {
 	}
 	s.table([]string{"tier", "files rewritten", "rows removed", "bytes removed", "rows left", "cannot be told"}, rows)
 	if untold > 0 {
-		s.printf("%s\n", s.paint(yellow, "Of some of what the coarser tiers hold it cannot be told whether it passes: they have "+
-			"dropped the columns that the filter asks for, or folded the rows."))
+		s.printf("%s\n", s.paint(yellow, "Of some of what the coarser tiers hold it cannot be told whether it passes: "+
+			"they have dropped the columns that the filter asks for, or folded the rows."))
 	}
+	s.printf("The journal still has a copy aside, which the daemon removes when it has closed its next slices.\n")
 	return left
 }
 

@@ -61,7 +61,7 @@ does. FILE may be - for standard output.`,
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&from, "from", "", "start of the range: 14:00, 2026-11-22 14:00, -90d, …; all if it is not set")
+	cmd.Flags().StringVar(&from, "from", "", "start of the range: 2026-11-22 14:00, -90d, …; all if it is not set")
 	cmd.Flags().StringVar(&to, "to", "", "end of the range, likewise")
 	cmd.Flags().StringVar(&last, "last", "", "length of the range, such as 30d")
 	cmd.Flags().StringVar(&format, "format", "", "parquet or csv")
@@ -116,4 +116,3 @@ func (a *App) asked(question string) error {
 	}
 	return nil
 }
-

@@ -75,7 +75,9 @@ func (s *screen) store(st *api.StoreState, buckets bool, now time.Time) {
 			humanBytes(t.Bytes), perRow(t.Bytes, t.Rows), lossCount(t.Losses, t.Damaged), coverage(t.Span, now),
 		})
 	}
-	s.table([]string{"tier", "slices of", "keeps", "files", "slices", "rows", "size", "B/row", "losses", "covers"}, rows)
+	s.table([]string{
+		"tier", "slices of", "keeps", "files", "slices", "rows", "size", "B/row", "losses", "covers",
+	}, rows)
 	if !buckets {
 		return
 	}
@@ -83,8 +85,8 @@ func (s *screen) store(st *api.StoreState, buckets bool, now time.Time) {
 	for i := range st.Tiers {
 		for _, b := range st.Tiers[i].Buckets {
 			rows = append(rows, []string{
-				st.Tiers[i].Name, humanCount(b.Slices), humanCount(b.Rows), humanBytes(b.Bytes), perRow(b.Bytes, b.Rows),
-				lossCount(b.Losses, 0), b.File,
+				st.Tiers[i].Name, humanCount(b.Slices), humanCount(b.Rows), humanBytes(b.Bytes),
+				perRow(b.Bytes, b.Rows), lossCount(b.Losses, 0), b.File,
 			})
 		}
 	}
@@ -148,15 +150,17 @@ func (s *screen) storeState(st *api.StoreState, now time.Time) {
 	}
 	s.printf("  written       %s to the journal today\n", today)
 	if st.Spared+st.Folded+st.Dropped+st.Lost > 0 {
-		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("%s slices were kept as sums to spare the flash, %s since the disk "+
-			"failed; %s slices and %s files were given up", humanCount(st.Spared), humanCount(st.Folded),
+		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("%s slices were kept as sums to spare the flash, %s since the "+
+			"disk failed; %s slices and %s files were given up", humanCount(st.Spared), humanCount(st.Folded),
 			humanCount(st.Dropped), humanCount(st.Lost))))
 	}
 	if st.Damaged > 0 {
-		s.printf("  %s\n", s.paint(red, fmt.Sprintf("%d damaged files or parts of the journal were put aside", st.Damaged)))
+		s.printf("  %s\n", s.paint(red, fmt.Sprintf("%d damaged files or parts of the journal were put aside",
+			st.Damaged)))
 	}
 	if st.Cut > 0 {
-		s.printf("  cut off       %s at the end of the journal, which were not written completely\n", humanBytes(st.Cut))
+		s.printf("  cut off       %s at the end of the journal, which were not written completely\n",
+			humanBytes(st.Cut))
 	}
 }
 

@@ -76,8 +76,8 @@ func (a *App) daemonOf(f *configFlags) (*client, *config.Loaded, error) {
 	return at.client(), l, nil
 }
 
-var errDaemonRuns = errors.New("the daemon has the history open: stop it first (as with systemctl stop weir), and start " +
-	"it afterwards; what moves meanwhile is counted then")
+var errDaemonRuns = errors.New("the daemon has the history open: stop it first (as with systemctl stop weir), and " +
+	"start it afterwards; what moves meanwhile is counted then")
 
 // alone opens the directory for what no daemon may see half of.
 func (a *App) alone(ctx context.Context, f *configFlags) (*history, error) {
@@ -123,8 +123,8 @@ func ours(dir string) error {
 	if u, err := user.LookupId(strconv.Itoa(int(st.Uid))); err == nil {
 		name = u.Username
 	}
-	return fmt.Errorf("no daemon answers, and %s belongs to the user %[2]s: run this as that user, with sudo -u %[2]s", dir,
-		name)
+	return fmt.Errorf("no daemon answers, and %s belongs to the user %[2]s: run this as that user, with sudo -u %[2]s",
+		dir, name)
 }
 
 // end closes a directory that a command has opened.

@@ -58,6 +58,9 @@ func (p *plan) ask(ctx context.Context, v *store.View, piece store.Piece, sum *s
 		Effort: sum.Effort, Elapsed: time.Since(began),
 	}
 	sum.Effort.Add(before.Effort)
+	if part.Slices > 0 { // The first slice of a run is a short one, and says little about those that follow.
+		sum.Resolution = part.Resolution
+	}
 	sum.Resolution = max(sum.Resolution, before.Resolution)
 	return part, err
 }

@@ -15,8 +15,9 @@ import (
 
 // WriteExplanation writes which tier answered for which part of the range, and what that took, as a table.
 func WriteExplanation(w io.Writer, a *Answer, s Style) error {
-	rows := [][]string{{"from", "to", "tier", "slices of", "slices", "rows", "files", "row groups", "pages", "read", "took",
-		"remarks"}}
+	rows := append(make([][]string, 0, 1+len(a.Parts)), []string{
+		"from", "to", "tier", "slices of", "slices", "rows", "files", "row groups", "pages", "read", "took", "remarks",
+	})
 	for i := range a.Parts {
 		rows = append(rows, s.part(&a.Parts[i]))
 	}
@@ -36,7 +37,7 @@ func WriteExplanation(w io.Writer, a *Answer, s Style) error {
 		if i == 0 {
 			text = s.paint(bold, text)
 		}
-		fmt.Fprintln(out, text)
+		_, _ = out.WriteString(text + "\n") // Flush tells.
 	}
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("write explanation: %w", err)
@@ -59,7 +60,8 @@ func (s *Style) part(p *Part) []string {
 	return []string{
 		s.time(p.Span.Start), s.time(p.Span.End), p.Tier, units.FormatDuration(p.Resolution), count(p.Slices),
 		count(p.Rows), count(e.Files), of(e.RowGroups, e.RowGroupsSkipped), of(e.Pages, e.PagesSkipped),
-		scaled(e.BytesRead, 1024, byteUnits()), p.Elapsed.Round(10 * time.Microsecond).String(), strings.Join(remarks, "; "),
+		scaled(e.BytesRead, 1024, byteUnits()), p.Elapsed.Round(10 * time.Microsecond).String(),
+		strings.Join(remarks, "; "),
 	}
 }
 
@@ -100,8 +102,13 @@ func (j *jsonWriter) part(p Part) {
 		name  string
 		value uint64
 	}{
-		{"slices", p.Slices}, {"rows", p.Rows}, {"files", e.Files}, {"row_groups", e.RowGroups},
-		{"row_groups_skipped", e.RowGroupsSkipped}, {"pages", e.Pages}, {"pages_skipped", e.PagesSkipped},
+		{"slices", p.Slices},
+		{"rows", p.Rows},
+		{"files", e.Files},
+		{"row_groups", e.RowGroups},
+		{"row_groups_skipped", e.RowGroupsSkipped},
+		{"pages", e.Pages},
+		{"pages_skipped", e.PagesSkipped},
 		{"bytes_read", e.BytesRead},
 	} {
 		j.raw(`,"` + n.name + `":`)
