@@ -39,7 +39,7 @@ func TestExitCodes(t *testing.T) {
 		{"suricata-config --for 8", 0, "filename: /run/weir/eve.sock\n"},
 		{"suricata-config", 2, "name Suricata's version"},
 		{"suricata-config --for 5", 2, "unknown version of Suricata: 5; known are 6, 7 and 8"},
-		{"suricata-config --for 8.0.8", 2, `"8.0.8" is no major version`},
+		{"suricata-config --for 8-0", 2, `"8-0" is no version of Suricata`},
 		{"suricata-config --for 8 --transport tcp", 2, `unknown transport "tcp": it is stream, datagram or file`},
 		{"suricata-config --for 8 --path eve.sock", 2, `"eve.sock" is not an absolute path`},
 		{"suricata-config 8", 2, `unexpected argument "8"`},
@@ -159,7 +159,8 @@ func TestStatusIsShort(t *testing.T) {
 	c.status.Sources[0].State, c.status.Sources[0].Detail = sources.Degraded, "one trouble; another one"
 	c.status.Sources[0].Metrics = []actors.MetricStatus{
 		{Name: "unused_events_because_of_something_long_total", Help: "by reason", Value: 1},
-		{Name: "unused_events_total", Help: "by reason", Value: 22}, {Name: "zero_total", Help: "nothing"},
+		{Name: "unused_events_total", Help: "by reason", Value: 22},
+		{Name: "zero_total", Help: "nothing"},
 	}
 	c.status.Shards[0].Flows.TagsUnclaimed, c.status.Shards[0].Flows.TagsRefused = 2000, 7
 	term := newTerminal(t, "WEIR_SOCKET="+serve(t, c))
@@ -182,7 +183,9 @@ func TestDiagnoseTags(t *testing.T) {
 		unclaimed uint64
 		want      string
 	}{
-		{6039, 6000, "6,000 of 6,039 tags, such as names, found no flow"}, {13000, 6000, ""}, {99, 99, ""},
+		{6039, 6000, "6,000 of 6,039 tags, such as names, found no flow"},
+		{13000, 6000, ""},
+		{99, 99, ""},
 		{10, 500, "500 tags"},
 	} {
 		st := newCore().status

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -53,8 +54,12 @@ WEIR_MEMORY_FLOWS. An empty variable says nothing. WEIR_CONFIG names the file.`,
 
 // checkConfig loads one file over the defaults.
 func (a *App) checkConfig(file string) error {
-	if _, err := config.Load(config.Options{File: file, Features: a.Features}); err != nil {
+	l, err := config.Load(config.Options{File: file, Features: a.Features})
+	if err != nil {
 		return err
+	}
+	if err := ownSocket(l.Config); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	a.screen(a.Out).printf("%s: ok\n", escape(file))
 	return nil

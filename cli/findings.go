@@ -2,11 +2,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"weir/config"
 	"weir/sources"
+	"weir/sources/suricata/evelog"
 )
 
 // checkSources asks each enabled source what is wrong with this machine. A build or a configuration without
@@ -26,8 +29,53 @@ func checkSources(ctx context.Context, c *config.Config) []sources.Finding {
 	if enabled == 0 {
 		found = append(found, noSource(c))
 	}
-	return found
+	if err := ownSocket(c); err != nil {
+		found = append(found, sources.Finding{Level: sources.Broken, Subject: "sources", Text: err.Error()})
+	}
+	return append(found, nothingCounts(c)...)
 }
+
+// nothingCounts warns if all sources that are enabled bring names and no bytes.
+func nothingCounts(c *config.Config) []sources.Finding {
+	tells := ""
+	for _, s := range c.Sources {
+		if !s.Config.Enabled() {
+			continue
+		}
+		if counting, says := s.Config.(sources.Counting); !says || counting.CountsBy() != "" {
+			return nil
+		}
+		tells = s.Name
+	}
+	if tells == "" {
+		return nil
+	}
+	return []sources.Finding{{
+		Level: sources.Warning, Subject: "sources", Text: "nothing counts: " + tells + " only tells names of flows",
+		Cure: "sources.conntrack.enabled = true, or sources." + tells +
+			".statistics = true where the kernel tracks nothing",
+	}}
+}
+
+// ownSocket refuses a source that would listen, or read, where the daemon itself answers.
+func ownSocket(c *config.Config) error {
+	for _, s := range c.Sources {
+		l, ok := s.Config.(listening)
+		if !ok || c.Socket == "" {
+			continue
+		}
+		for _, t := range evelog.Transports() {
+			if path := l.Where(string(t)); path != "" && filepath.Clean(path) == filepath.Clean(c.Socket) {
+				return fmt.Errorf("sources.%s.%s: %s is the socket on which weir answers (key socket): "+
+					"choose another path", s.Name, t, path)
+			}
+		}
+	}
+	return nil
+}
+
+// listening is a source that says where it listens or reads.
+type listening interface{ Where(key string) string }
 
 func noSource(c *config.Config) sources.Finding {
 	f := sources.Finding{
@@ -38,6 +86,9 @@ func noSource(c *config.Config) sources.Finding {
 		f.Cure = "build weir with a source, for example: make build"
 	} else {
 		f.Cure = "weir run --set sources." + c.Sources[0].Name + ".enabled=true, or set it in the configuration"
+		if _, ok := c.Sources[0].Config.(listening); ok { // It has no such key.
+			f.Cure = "set stream, datagram or file of sources." + c.Sources[0].Name + ", and statistics = true"
+		}
 	}
 	return f
 }

@@ -69,13 +69,20 @@ func shortFlags(cmd *cobra.Command) func() []string {
 
 var (
 	errForced = errors.New("ended at once by a second signal: the open slice is lost")
-	errNoData = errors.New("no source is enabled, so there can be no data: set sources.NAME.enabled in the " +
-		"configuration, or build weir with a source")
+	errNoData = errors.New("no source is enabled, so there can be no data: set sources.conntrack.enabled = true in " +
+		"the configuration (or sources.suricata.stream and statistics, where nothing but Suricata counts), or build weir " +
+		"with a source")
 )
 
 // run starts the daemon, waits for its end, and ends it in order.
 func (a *App) run(ctx context.Context, l *config.Loaded, signals <-chan os.Signal) error {
+	if err := ownSocket(l.Config); err != nil {
+		return err
+	}
 	log := a.logger(l.Log)
+	for _, f := range nothingCounts(l.Config) {
+		log.Warn().Str("cure", f.Cure).Msg(f.Text)
+	}
 	d, err := newDaemon(log, l)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,8 +40,8 @@ The path is the one in [sources.suricata] of the configuration, if one is set th
 			if version == "" {
 				return &usageError{errors.New("name Suricata's version, as in --for 8; 'suricata -V' says it")}
 			}
-			if o.Version, err = strconv.Atoi(version); err != nil {
-				return &usageError{fmt.Errorf("--for: %q is no major version, such as 8", version)}
+			if o.Version, err = majorOf(version); err != nil {
+				return &usageError{err}
 			}
 			o.Transport = evelog.Transport(transport)
 			configured(l.Config, &o)
@@ -53,7 +54,7 @@ The path is the one in [sources.suricata] of the configuration, if one is set th
 		},
 	}
 	flags.register(cmd)
-	cmd.Flags().StringVar(&version, "for", "", "major version of Suricata: 6, 7 or 8")
+	cmd.Flags().StringVar(&version, "for", "", "version of Suricata: 6, 7 or 8, or all of it such as 8.0.7")
 	cmd.Flags().StringVar(&transport, "transport", "",
 		"stream, datagram or file (default: what is configured, else stream)")
 	cmd.Flags().StringVar(&o.Path, "path", "", "path of the socket or file (default: what is configured)")
@@ -61,10 +62,20 @@ The path is the one in [sources.suricata] of the configuration, if one is set th
 	return cmd
 }
 
+// majorOf reads the version as 'suricata -V' prints it: 8, 8.0.7, 7.0.0-dev, or 6.x.
+func majorOf(version string) (int, error) {
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.ParseUint(major, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("--for: %q is no version of Suricata, such as 8 or 8.0.7", version)
+	}
+	return int(n), nil
+}
+
 // configured fills in what the flags leave open and [sources.suricata] says.
 func configured(c *config.Config, o *evelog.Options) {
 	for _, s := range c.Sources {
-		listener, ok := s.Config.(interface{ Where(key string) string })
+		listener, ok := s.Config.(listening)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package suricata
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,8 @@ func (c *Config) Validate() error {
 		}
 	}
 	switch {
+	case c.Statistics && !c.Enabled():
+		return errors.New("statistics: there is nothing to count from: set stream, datagram or file too")
 	case c.Stream != "" && c.Stream == c.Datagram:
 		return fmt.Errorf("datagram: is the same path as stream: %s", c.Stream)
 	case c.File != "" && (c.File == c.Stream || c.File == c.Datagram):

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		"stream: \"/a\\nb\" has a character in it":       func(c *Config) { c.Stream = "/a\nb" },
 		"datagram: is the same path as stream":           func(c *Config) { c.Stream, c.Datagram = "/s", "/s" },
 		"file: is the same path as that of a socket":     func(c *Config) { c.Stream, c.File = "/s", "/s" },
+		"statistics: there is nothing to count from":     func(c *Config) { c.Statistics = true },
 		"max_line: 100B is not between 4KiB and 10MiB":   func(c *Config) { c.MaxLine = 100 },
 		"max_line: 11MiB is not between":                 func(c *Config) { c.MaxLine = 11 * units.MiB },
 		"queue: 1KiB is not between":                     func(c *Config) { c.Queue = units.KiB },

@@ -55,6 +55,9 @@ func (t Transport) filetype() string {
 // Versions lists the major versions of Suricata that can be written for.
 func Versions() []int { return []int{6, 7, 8} }
 
+// maxSocketPath is what fits into the kernel's address of a unix socket.
+const maxSocketPath = 107
+
 // ErrVersion says that the version is none of Versions.
 var ErrVersion = errors.New("unknown version of Suricata")
 
@@ -101,6 +104,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("unknown transport %q: it is stream, datagram or file", o.Transport)
 	case !filepath.IsAbs(o.Path):
 		return fmt.Errorf("%q is not an absolute path", o.Path)
+	case o.Transport != File && len(o.Path) > maxSocketPath:
+		return fmt.Errorf("the path is longer than %d bytes, the most for a socket", maxSocketPath)
 	case !utf8.ValidString(o.Path) || strings.ContainsFunc(o.Path, unicode.IsControl):
 		return fmt.Errorf("%q holds control characters", o.Path)
 	}

@@ -186,3 +186,20 @@ func TestPathsAreQuoted(t *testing.T) {
 		parse(t, s)
 	}
 }
+
+func TestALongPathIsForAFileOnly(t *testing.T) {
+	const longest = 107
+	long := "/" + strings.Repeat("x", longest)
+	for _, o := range []evelog.Options{
+		{Version: 8, Path: long},
+		{Version: 8, Path: long, Transport: evelog.Datagram},
+		{Version: 8, Path: long, Transport: evelog.File},
+		{Version: 8, Path: long[1:2] + long, Transport: evelog.File},
+		{Version: 8, Path: long[:longest]},
+	} {
+		_, err := evelog.Text(o)
+		if want := o.Transport != evelog.File && len(o.Path) > longest || o.Path[0] != '/'; (err != nil) != want {
+			t.Errorf("%s, %d bytes: %v", o.Transport, len(o.Path), err)
+		}
+	}
+}
