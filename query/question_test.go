@@ -191,6 +191,16 @@ func TestLadder(t *testing.T) {
 	}
 }
 
+// A slice is as long as it was configured, though the first of a run is shorter: that is no resolution.
+func TestResolutionOfAFirstSlice(t *testing.T) {
+	tier := memory.New(memory.Options{Resolution: 20 * time.Second})
+	appendOne(t, tier, 0, now.Add(-10*time.Second))
+	a, err := query.Ask(t.Context(), []store.Tier{tier}, query.Question{Last: time.Minute}, now)
+	if err != nil || a.SlicesRead != 1 || a.Resolution != 20*time.Second {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
 // TestTooManyGroups bounds the groups: totals hold, and the answer says so.
 func TestTooManyGroups(t *testing.T) {
 	q := query.Question{By: []string{"test.name"}, MaxGroups: 10, Top: query.AllGroups}
