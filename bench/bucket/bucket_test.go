@@ -89,7 +89,7 @@ func make10M() (*made, error) {
 	madeDir = dir
 	m := &made{dir: dir}
 	m.device = parse("local.mac", maker.Device(2))
-	m.name = parse("remote.name", maker.Name(8))
+	m.name = parse("remote.name", maker.Name(20))
 	count := map[columns.Value]int{}
 	var slices []*messages.Slice
 	flush := func() error {

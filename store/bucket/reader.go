@@ -212,7 +212,7 @@ func (r *reader) entries(f *field, c *chunk) (text string, ends store.Ints, err 
 		for i := range places {
 			places[i] = uint32(8 * (i + 1)) //nolint:gosec // Bounded by maxBlock.
 		}
-		return string(b), store.IntsOf(nil, places), nil
+		return string(b), store.ViewIDs(places), nil
 	}
 	var all strings.Builder
 	all.Grow(max(0, len(b)-4*c.entries))
@@ -228,7 +228,7 @@ func (r *reader) entries(f *field, c *chunk) (text string, ends store.Ints, err 
 	if len(b) > 0 {
 		return "", ends, damaged("a dictionary that is too long")
 	}
-	return all.String(), store.IntsOf(nil, places), nil
+	return all.String(), store.ViewIDs(places), nil
 }
 
 // dictionary reads a dictionary of cells.
