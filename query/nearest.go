@@ -65,10 +65,23 @@ func nearestColumn(text string) string {
 	if isMeasure(text) {
 		return text + " is a measure: it cannot choose rows"
 	}
+	if ends := endpoints(text); len(ends) > 0 {
+		return "write " + strings.Join(ends, " or ")
+	}
 	if near := nearest(text, columns.Names()); near != "" {
 		return "the nearest is " + near
 	}
 	return "weir columns lists those there are"
+}
+
+// endpoints are the columns of both ends that a name without an end may mean: local.name and remote.name.
+func endpoints(text string) (found []string) {
+	for _, end := range []string{"local.", "remote."} {
+		if _, ok := columns.Lookup(end + strings.ToLower(text)); ok {
+			found = append(found, end+strings.ToLower(text))
+		}
+	}
+	return found
 }
 
 func (p *parser) columnOf(offset int) string {

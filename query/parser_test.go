@@ -79,7 +79,7 @@ func TestErrorsPointAtThePlace(t *testing.T) {
 		{"proto = \x01", 8, 9, `"\x01" has no meaning here`},
 		{"proto = \xff", 8, 9, "has no meaning here"},
 		{"remote.pi = 1.1.1.1", 0, 1, `there is no column "remote.pi"; the nearest is remote.ip`},
-		{"zone = 1 and ip = 1.1.1.1", 13, 14, "the nearest is local.ip"},
+		{"zone = 1 and ip = 1.1.1.1", 13, 14, "write local.ip or remote.ip"},
 		{"has prto", 4, 5, "the nearest is proto"},
 		{"xxxxxxxxxx = 1", 0, 1, "weir columns lists those there are"},
 		{"bytes > 3", 0, 1, "bytes is a measure"},

@@ -10,7 +10,7 @@ import (
 const longestCode = 32
 
 // Query is dns.query.
-var Query = columns.Register(text.Lower("dns.query",
+var Query = columns.Register(text.Host("dns.query",
 	"The names that were asked for in the DNS messages of the flow.", 253, true, "www.example.org"))
 
 // Rcode is dns.rcode.

@@ -8,7 +8,7 @@ import (
 )
 
 // Host is http.host.
-var Host = columns.Register(text.Lower("http.host",
+var Host = columns.Register(text.Host("http.host",
 	"The hosts that the HTTP requests of the flow were for.", 253, true, "www.example.org", "192.0.2.1"))
 
 // URL is http.url.

@@ -7,5 +7,5 @@ import (
 )
 
 // Helo is smtp.helo.
-var Helo = columns.Register(text.Lower("smtp.helo",
+var Helo = columns.Register(text.Host("smtp.helo",
 	"The host that the client of the SMTP session said to be (HELO, EHLO).", 253, false, "mail.example.org"))

@@ -27,6 +27,22 @@ func Lower(name, doc string, most int, set bool, examples ...string) columns.Spe
 	return spec(name, doc, most, set, ToLower, examples)
 }
 
+// Host describes a column like [Lower], for names of hosts: dots at the end mean nothing, in what is tagged and in what
+// is asked.
+func Host(name, doc string, most int, set bool, examples ...string) columns.Spec[string] {
+	s := spec(name, doc, most, set, func(s string) string { return undotted(ToLower(s)) }, examples)
+	s.Pattern = func(operand string) (func(string) bool, bool) { return glob(undotted(operand)) }
+	return s
+}
+
+// undotted takes the dots off the end of a text, unless there is nothing else.
+func undotted(s string) string {
+	if short := strings.TrimRight(s, "."); short != "" {
+		return short
+	}
+	return s
+}
+
 // Upper describes a column like [Lower], for texts that people write in capitals, such as GET.
 func Upper(name, doc string, most int, set bool, examples ...string) columns.Spec[string] {
 	return spec(name, doc, most, set, upper, examples)

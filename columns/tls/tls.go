@@ -20,16 +20,16 @@ var Version = columns.Register(text.Lower("tls.version",
 	"1.3", "1.2", "ssl3"))
 
 // SNI is tls.sni.
-var SNI = columns.Register(text.Lower("tls.sni",
+var SNI = columns.Register(text.Host("tls.sni",
 	"The server name that the client asked for (SNI), from the TLS handshake.", longestName, false, "www.example.org"))
 
 // CN is tls.cn.
-var CN = columns.Register(text.Lower("tls.cn",
+var CN = columns.Register(text.Host("tls.cn",
 	"The common name of the server's certificate, from the TLS handshake; TLS 1.3 hides it.", longestName, false,
 	"www.example.org", "example ca 1"))
 
 // SAN is tls.san.
-var SAN = columns.Register(text.Lower("tls.san",
+var SAN = columns.Register(text.Host("tls.san",
 	"The alternative names of the server's certificate, from the TLS handshake; TLS 1.3 hides them.", longestName, true,
 	"www.example.org", "192.0.2.1"))
 
