@@ -230,6 +230,7 @@ func TestDiagnoseComputation(t *testing.T) {
 	}{
 		{actors.ComputationStatus{Running: true, Updates: 4}, "running", sources.Good, "4 updates"},
 		{actors.ComputationStatus{Running: true, Late: 1, Settled: 9}, "running", sources.Notice, "for 1 of 10 slices"},
+		{actors.ComputationStatus{Running: true, FileErrors: 5}, "running", sources.Notice, "in its lists, 5 times"},
 		{actors.ComputationStatus{}, "starting", sources.Warning, "does not run yet"},
 		{actors.ComputationStatus{}, "backing-off", sources.Warning, "tags are missing meanwhile"},
 	} {

@@ -35,6 +35,9 @@ Exit code 1 says that there can be no data until something is mended.`,
 			if err != nil {
 				return err
 			}
+			if a.socket == "" && flags.names("socket") {
+				a.socket = l.Socket
+			}
 			daemon := a.checkDaemon(cmd.Context())
 			machine := checkSources(cmd.Context(), l.Config)
 			if os.Geteuid() != 0 && isCounting(daemon) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,6 +156,11 @@ func (f *configFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.file, "config", "c", "",
 		"configuration file (default: WEIR_CONFIG, or "+config.DefaultFile+")")
 	cmd.Flags().StringArrayVar(&f.set, "set", nil, "set one key, as in --set memory.flows=128MiB; may be repeated")
+}
+
+// names says whether a flag sets a key, or names the file that may.
+func (f *configFlags) names(key string) bool {
+	return f.file != "" || slices.ContainsFunc(f.set, func(s string) bool { return strings.HasPrefix(s, key+"=") })
 }
 
 // load reads the configuration and prints its warnings.

@@ -93,6 +93,10 @@ func diagnoseComputation(st *actors.Status, c *actors.ComputationStatus) sources
 		f.Level = sources.Notice
 		f.Text = fmt.Sprintf("runs, but was late for %s of %s slices: tags may be missing there",
 			humanCount(c.Late), humanCount(c.Settled+c.Late))
+	case c.FileErrors > 0:
+		f.Level = sources.Notice
+		f.Text = fmt.Sprintf("runs, but left out what it could not read in its lists, %s times since it began: "+
+			"the daemon's log names each file and line", humanCount(c.FileErrors))
 	default:
 		f.Text = fmt.Sprintf("runs; %s updates from %s events and %s facts so far", humanCount(c.Updates),
 			humanCount(c.Events), humanCount(c.Facts))

@@ -83,6 +83,19 @@ func TestCheckAsksTheDaemon(t *testing.T) {
 		"!  source stub: delivers less than it should: half of it is missing", "x  slices: none has closed for 1m")
 }
 
+func TestCheckAsksTheDaemonOfTheConfiguration(t *testing.T) {
+	socket := serve(t, newCore())
+	term := newTerminal(t)
+	term.run("check", "--set", "socket="+socket).want(t, 0, "ok source stub: runs")
+	file := filepath.Join(t.TempDir(), "other.toml")
+	if err := os.WriteFile(file, []byte("socket = '"+socket+"'\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	term.environ = []string{"WEIR_DATA_DIR=" + t.TempDir()}
+	term.run("check", "--config", file).want(t, 0, "ok source stub: runs")
+	term.run("check", "--config", file, "--socket", "/does/not/exist").want(t, 0, "no socket /does/not/exist")
+}
+
 func TestCheckWithoutAnySource(t *testing.T) {
 	newTerminal(t).run("check", "--set", "sources.stub.enabled=false").want(t, 1, "x  sources: no source is enabled")
 }

@@ -166,7 +166,7 @@ func (s *screen) source(src *actors.SourceStatus) {
 	s.printf("\n%s %s: %s", s.paint(bold, "source"), s.paint(bold, escape(src.Name)), s.paint(st, escape(state)))
 	s.printf("\n")
 	if src.Detail != "" {
-		for _, part := range strings.Split(src.Detail, "; ") {
+		for part := range strings.SplitSeq(src.Detail, "; ") {
 			s.printf("  %s\n", escape(part))
 		}
 	}
@@ -225,7 +225,7 @@ func (s *screen) computation(c *actors.ComputationStatus) {
 			humanCount(c.FlowsRefused), humanCount(c.UpdatesDropped), humanCount(c.GivenUp))))
 	}
 	if c.Files > 0 || c.FileErrors > 0 {
-		s.printf("  %d files read, %s errors in them\n", c.Files, humanCount(c.FileErrors))
+		s.printf("  %d files read, %s errors in them (the log names each)\n", c.Files, humanCount(c.FileErrors))
 	}
 	if c.StateFailures > 0 {
 		s.printf("  %s\n", s.paint(yellow, fmt.Sprintf("what it keeps could not be saved or loaded %s times",
