@@ -73,7 +73,10 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("heuristic: %.40q is not %s", c.Heuristic, c.Heuristic.Expects())
 	}
 	for _, p := range c.Lists {
-		if _, err := filepath.Match(p, ""); err != nil || !filepath.IsAbs(p) {
+		if _, err := filepath.Match(p, ""); err != nil {
+			return fmt.Errorf("lists: %.80q is no pattern: a bracket is not closed, or a \\ ends it", p)
+		}
+		if !filepath.IsAbs(p) {
 			return fmt.Errorf("lists: %.80q is not an absolute path, in which * and ? may stand for parts of names", p)
 		}
 	}

@@ -188,11 +188,11 @@ func TestConfig(t *testing.T) {
 		t.Errorf("defaults: %v, enabled %v", err, good.Enabled())
 	}
 	for want, spoil := range map[string]func(*Config){
-		"cache: 1B is not between":           func(c *Config) { c.Cache = 1 },
-		"cache: 8GiB is not between":         func(c *Config) { c.Cache = 8 << 30 },
-		`heuristic: "luck" is not "none" or`: func(c *Config) { c.Heuristic = "luck" },
-		`lists: "names.list" is not an abso`: func(c *Config) { c.Lists = []string{"names.list"} },
-		`lists: "/etc/[" is not an absolute`: func(c *Config) { c.Lists = []string{"/etc/["} },
+		"cache: 1B is not between":                 func(c *Config) { c.Cache = 1 },
+		"cache: 8GiB is not between":               func(c *Config) { c.Cache = 8 << 30 },
+		`heuristic: "luck" is not "none" or`:       func(c *Config) { c.Heuristic = "luck" },
+		`lists: "names.list" is not an abso`:       func(c *Config) { c.Lists = []string{"names.list"} },
+		`lists: "/etc/[" is no pattern: a bracket`: func(c *Config) { c.Lists = []string{"/etc/["} },
 	} {
 		c := testConfig()
 		spoil(&c)

@@ -82,7 +82,7 @@ func (r *rules) line(line string) error {
 		return nil
 	case 2:
 	default:
-		return fmt.Errorf("%d words; a rule is two: the hosts and their name", len(words))
+		return fmt.Errorf("a rule is two words, the hosts and their name, not %d", len(words))
 	}
 	if len(r.exact)+len(r.below) >= maxRules {
 		return fmt.Errorf("more than %d rules", maxRules)

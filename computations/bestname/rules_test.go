@@ -60,8 +60,8 @@ func TestFind(t *testing.T) {
 
 func TestMistakesInLists(t *testing.T) {
 	for line, want := range map[string]string{
-		"host.example":                    "1 words",
-		"host.example a b":                "3 words",
+		"host.example":                    "not 1",
+		"host.example a b":                "not 3",
 		"* name":                          `"*" is not`,
 		"*. name":                         `"*." is not`,
 		". name":                          `"." is not`,
@@ -73,7 +73,7 @@ func TestMistakesInLists(t *testing.T) {
 		"host\x00.example name":           "is not host.example",
 		strings.Repeat("x", 2000):         "longer than 1024 bytes",
 		"host.example \xff":               "is not a name",
-		strings.Repeat("a.", 400):         "1 words",
+		strings.Repeat("a.", 400):         "not 1",
 		strings.Repeat("a.", 400) + "b n": "is not host.example",
 	} {
 		r, errs := noRules().with([]computations.File{listFile("good.example one", line, "fine.example two")})
