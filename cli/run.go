@@ -69,9 +69,9 @@ func shortFlags(cmd *cobra.Command) func() []string {
 
 var (
 	errForced = errors.New("ended at once by a second signal: the open slice is lost")
-	errNoData = errors.New("no source is enabled, so there can be no data: set sources.conntrack.enabled = true in " +
-		"the configuration (or sources.suricata.stream and statistics, where nothing but Suricata counts), or build weir " +
-		"with a source")
+	errNoData = errors.New("no source is enabled, so there can be no data: set sources.conntrack.enabled = true " +
+		"in the configuration, or build weir with a source; where nothing but Suricata counts, set " +
+		"sources.suricata.stream and sources.suricata.statistics")
 )
 
 // run starts the daemon, waits for its end, and ends it in order.
