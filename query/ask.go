@@ -37,6 +37,7 @@ func Ask(ctx context.Context, tiers []store.Tier, q Question, now time.Time) (*A
 		}
 		parts = append(parts, part)
 	}
+	p.parts = parts
 	a := p.answer(sum)
 	a.Parts = parts
 	a.Elapsed = time.Since(began)

@@ -136,6 +136,8 @@ type plan struct {
 	location *time.Location
 	// notes say where the question was not taken literally.
 	notes []string
+	// parts say which tier has answered for which part.
+	parts []Part
 }
 
 // prepare checks a question. resolution is the length of the finest slices.

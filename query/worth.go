@@ -125,8 +125,8 @@ func (p *plan) whyFolded(other map[int]messages.Totals) string {
 	if t == (messages.Totals{}) {
 		return ""
 	}
-	what := fmt.Sprintf("%s with %s had lost their columns to a memory budget", counted(t.Rows, "row"),
-		counted(t.Up.Bytes+t.Down.Bytes, "byte"))
+	what := fmt.Sprintf("%s with %s had lost their columns to %s", counted(t.Rows, "row"),
+		counted(t.Up.Bytes+t.Down.Bytes, "byte"), p.folder())
 	switch {
 	case p.request.Filter != nil:
 		return what + ": the filter could not be tried on them, and they do not count in any row."
@@ -134,6 +134,23 @@ func (p *plan) whyFolded(other map[int]messages.Totals) string {
 		return what + ": they count in (other) alone."
 	}
 	return ""
+}
+
+// folder says who has folded rows: tiers that do not keep a column that was asked for, or a budget.
+func (p *plan) folder() string {
+	var who []string
+	for i := range p.parts {
+		if f := &p.parts[i]; len(f.Folded) > 0 {
+			text := "tier " + f.Tier + ", which does not keep " + strings.Join(f.Folded, ", ")
+			if !slices.Contains(who, text) {
+				who = append(who, text)
+			}
+		}
+	}
+	if len(who) == 0 {
+		return "a memory budget"
+	}
+	return strings.Join(who, ", or to ")
 }
 
 // describe says a loss in one sentence.

@@ -166,4 +166,3 @@ func awaitOnly(t *testing.T, l *netlab.Lab, n int) {
 		t.Fatal(err)
 	}
 }
-
