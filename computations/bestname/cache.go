@@ -46,8 +46,11 @@ type entry struct {
 	// mac is who was at the address of a device last, all zero if unknown, and before who was there until then.
 	mac, before   [6]byte
 	last, changed int64 // when each of them was told last
-	links         [dimensions]struct{ older, newer *entry }
-	cost          int64 // what it is charged in the cache's bytes
+	// lease is to whom DHCP gave the address last, and leased when.
+	lease  [6]byte
+	leased int64
+	links  [dimensions]struct{ older, newer *entry }
+	cost   int64 // what it is charged in the cache's bytes
 }
 
 // item is one name.

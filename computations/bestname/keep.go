@@ -15,6 +15,7 @@ import (
 //
 //	version 1 byte
 //	entry   kind 1 byte, address 16, client 16, mac 6, mac before 6, when each was told last 8 and 8,
+//	        mac of the last lease 6, when it was told 8,
 //	        number of items v, then each item: length of the name v, the name, at 8, until 8, evidence 1, mac 6
 //	…
 //	end     1 byte, 0
@@ -22,7 +23,7 @@ import (
 // Addresses of IPv4 are in their mapped form. The core wraps it with a checksum; bounds are checked all the
 // same.
 const (
-	savedVersion = 1
+	savedVersion = 2
 	savedEnd     = 0
 	// maxSaved bounds what is saved, in bytes; the core takes 16 MiB.
 	maxSaved = 15 << 20
@@ -65,7 +66,7 @@ func (c *cache) newest(most int) (first *entry) {
 
 const (
 	// savedEntry and savedItem are what they take at most, beside names.
-	savedEntry, savedItem = 1 + 16 + 16 + 6 + 6 + 8 + 8 + 1, 2 + 8 + 8 + 1 + 6
+	savedEntry, savedItem = 1 + 16 + 16 + 6 + 6 + 8 + 8 + 6 + 8 + 1, 2 + 8 + 8 + 1 + 6
 )
 
 func (e *entry) appendTo(b []byte) []byte {
@@ -75,6 +76,8 @@ func (e *entry) appendTo(b []byte) []byte {
 	b = append(b, e.mac[:]...)
 	b = append(b, e.before[:]...)
 	b = appendTimes(b, e.last, e.changed)
+	b = append(b, e.lease[:]...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(e.leased)) //nolint:gosec // As bits.
 	b = binary.AppendUvarint(b, uint64(len(e.items)))
 	for i := range e.items {
 		n := &e.items[i]
@@ -119,6 +122,9 @@ func (c *computation) loadEntry(d *decoder, kind entryKind) {
 	d.read(mac[:])
 	d.read(before[:])
 	last, changed := d.time(), d.time()
+	var lease [6]byte
+	d.read(lease[:])
+	leased := d.time()
 	items := d.items()
 	if d.err != nil {
 		return
@@ -129,7 +135,7 @@ func (c *computation) loadEntry(d *decoder, kind entryKind) {
 		return
 	}
 	e := c.cache.make(k)
-	e.before, e.last, e.changed = before, last, changed
+	e.before, e.last, e.changed, e.lease, e.leased = before, last, changed, lease, leased
 	if located {
 		c.cache.move(e, mac)
 	}

@@ -95,7 +95,8 @@ func TestDamageIsFound(t *testing.T) {
 		return d
 	}
 	for what, data := range map[string][]byte{
-		"nothing": nil, "another version": damaged(0, 2), "no end": saved[:len(saved)-1], "half": saved[:len(saved)/2],
+		"nothing": nil, "another version": damaged(0, savedVersion+1),
+		"no end": saved[:len(saved)-1], "half": saved[:len(saved)/2],
 		"an unknown kind": damaged(1, 9), "a name in capitals": bytes.Replace(saved, []byte("www"), []byte("WWW"), 1),
 		"a name that is none": bytes.Replace(saved, []byte("www."), []byte("ww\n."), 1),
 		"the same twice":      append(bytes.Clone(saved[:len(saved)-1]), saved[1:]...),

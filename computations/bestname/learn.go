@@ -156,6 +156,9 @@ func (c *computation) learnDevice(f *messages.Fact) {
 	e := c.cache.make(deviceKey(f.Addr))
 	before := e.called()
 	news := c.learnMAC(e, f)
+	if f.Kind == messages.FactLease && later(f.MAC, f.Time, e.lease, e.leased) {
+		e.lease, e.leased = f.MAC, f.Time
+	}
 	if n := deviceName(f); n.name != "" {
 		c.cache.capped += e.tell(n)
 	}
@@ -171,6 +174,8 @@ func (c *computation) learnDevice(f *messages.Fact) {
 func (e *entry) called() (best item) {
 	for _, i := range e.items {
 		switch {
+		case e.leases(&i):
+			best = i // The items are in the order in which they were told.
 		case e.mac != [6]byte{} && i.mac != [6]byte{} && i.mac != e.mac:
 		case e.before != [6]byte{} && i.mac == [6]byte{} && i.at <= e.changed:
 		case best.name == "" || i.by <= best.by:
@@ -178,6 +183,13 @@ func (e *entry) called() (best item) {
 		}
 	}
 	return item{name: best.name, by: best.by, at: best.at}
+}
+
+// leases says whether a name is that of the device to whom DHCP has given the address. As long as that holds, it means
+// nothing that another hardware address seems to be there: a repeater answers with its own for those behind it, and
+// anybody may say so.
+func (e *entry) leases(i *item) bool {
+	return i.by == name.DHCP && i.mac == e.lease && i.mac != [6]byte{} && (i.mac == e.mac || e.last <= i.until)
 }
 
 // learnMAC takes down who is at an address, and says whether that is news. The two that were told last are

@@ -254,3 +254,38 @@ func TestManyNamesOfAnAddressCostLittle(t *testing.T) {
 		}
 	}
 }
+
+// TestLeasesThatHold: ARP tells whose an address is only when no lease does.
+func TestLeasesThatHold(t *testing.T) {
+	addr, mine, other := netip.MustParseAddr("192.168.1.80"), [6]byte{2}, [6]byte{4}
+	fact := func(kind messages.FactKind, after time.Duration, mac [6]byte, host string) *messages.Fact {
+		return &messages.Fact{
+			Kind: kind, Time: worldStart.Add(after).UnixNano(), Addr: addr, MAC: mac, Name: host, TTL: 2 * time.Hour,
+		}
+	}
+	for what, c := range map[string]struct {
+		facts []*messages.Fact
+		want  string
+	}{
+		"ARP while it holds":  {[]*messages.Fact{fact(messages.FactNeighbour, time.Hour, other, "")}, "phone"},
+		"ARP after it":        {[]*messages.Fact{fact(messages.FactNeighbour, 3*time.Hour, other, "")}, ""},
+		"a lease for another": {[]*messages.Fact{fact(messages.FactLease, time.Hour, other, "")}, ""},
+		"and back": {[]*messages.Fact{
+			fact(messages.FactLease, time.Hour, other, "tablet"),
+			fact(messages.FactLease, 90*time.Minute, mine, "phone"),
+			fact(messages.FactNeighbour, 2*time.Hour, other, ""),
+		}, "phone"},
+	} {
+		facts := slices.Concat(c.facts, []*messages.Fact{fact(messages.FactLease, 0, mine, "phone")})
+		for range 2 { // The order in which they come means nothing.
+			x := newTable(t, testConfig())
+			slices.Reverse(facts)
+			for _, f := range facts {
+				x.c.learn(f)
+			}
+			if got := x.c.cache.entries[deviceKey(addr)].called().name; got != c.want {
+				t.Errorf("%s: %q, want %q", what, got, c.want)
+			}
+		}
+	}
+}

@@ -125,15 +125,23 @@ func (r *ranking) device() bool {
 	if !r.end.home {
 		return false
 	}
-	var best item
-	for _, a := range r.c.siblings(r.end.addr) {
+	var best, own item
+	for n, a := range r.c.siblings(r.end.addr) {
 		e := r.c.cache.get(deviceKey(a))
 		if e == nil {
 			continue
 		}
-		if i := e.called(); i.name != "" && (best.name == "" || i.before(&best)) {
+		i := e.called()
+		if n == 0 {
+			own = i
+		}
+		if i.name != "" && (best.name == "" || i.before(&best)) {
 			best = i
 		}
+	}
+	// Two devices may seem to be one, behind a repeater.
+	if own.name != "" && own.by <= best.by {
+		best = own
 	}
 	return r.offer(best.name, best.by, name.Likely, false)
 }
