@@ -59,7 +59,8 @@ func TestAnonymous(t *testing.T) {
 		"joe:secret@a:443": "a:443", "joe@a": "a", "a:443": "a:443", "//joe:secret@a/b@c": "//a/b@c", "@": "", "*": "*",
 		"http://a/?u=http://joe:secret@b/c": "http://a/?u=http://b/c", "?x@y": "?x@y", "a/b@c": "a/b@c", "://@": "://",
 		"/go?to=ftp://joe:secret@b&as=joe@c": "/go?to=ftp://b&as=joe@c",
-		"http://joe:secret@a/b":              "http://a/b", "ftp://joe@a": "ftp://a", "http://a@b@c?d@e": "http://c?d@e",
+		"http://joe:secret@a/b":              "http://a/b", "ftp://joe@a": "ftp://a",
+		"http://a@b@c?d@e": "http://c?d@e",
 	} {
 		if got := anonymous(raw); got != want {
 			t.Errorf("%q: %q, want %q", raw, got, want)
