@@ -62,7 +62,7 @@ func newDaemon(log zerolog.Logger, l *config.Loaded) (*daemonProcess, error) {
 	for _, m := range missing {
 		d.home.complain(m)
 	}
-	d.history, err = newHistory(log, l.Config, time.Now())
+	d.history, err = newHistory(log, l.Config, l.StoreDir(), time.Now())
 	return d, err
 }
 

@@ -45,12 +45,12 @@ type history struct {
 	last uint64
 }
 
-// newHistory makes the store; it opens nothing. It is nil if there is to be none.
-func newHistory(log zerolog.Logger, c *config.Config, now time.Time) (*history, error) {
+// newHistory makes the store in a directory; it opens nothing. It is nil if there is to be none.
+func newHistory(log zerolog.Logger, c *config.Config, dir string, now time.Time) (*history, error) {
 	if !c.Store.Enabled {
 		return nil, nil //nolint:nilnil // That is how it is switched off.
 	}
-	h := &history{config: &c.Store, dir: c.StoreDir(), log: log}
+	h := &history{config: &c.Store, dir: dir, log: log}
 	budget := int64(maxJournal)
 	if d := int64(c.Store.Disk) / 4; d > 0 {
 		budget = min(budget, d)

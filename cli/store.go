@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/internal/disk"
 	"weir/messages"
 	"weir/query"
 	"weir/store"
@@ -108,13 +109,18 @@ something already are left out: nothing counts twice.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, stop := interrupted(cmd)
 			defer stop()
+			// First, since root goes on as another user who may have no right to it.
+			from, err := disk.OS{}.Open(args[0])
+			if err != nil {
+				return fmt.Errorf("import: %w", err)
+			}
 			h, err := a.alone(ctx, &flags)
 			if err != nil {
-				return err
+				return errors.Join(err, from.Close())
 			}
 			defer h.end(a)
 			bar := a.bar("import", humanCount)
-			done, err := h.store.Import(ctx, osFiles, args[0], bar.show)
+			done, err := h.store.Import(ctx, opened{file: from}, args[0], bar.show)
 			bar.clear()
 			s := a.screen(a.Out)
 			s.printf("took %s slices with %s rows into %d files\n", humanCount(done.Slices), humanCount(done.Rows),
@@ -128,6 +134,16 @@ something already are left out: nothing counts twice.`,
 	flags.register(cmd)
 	return cmd
 }
+
+// opened is a file system with one file, which is open already.
+type opened struct {
+	disk.FS // nil: nothing else is asked
+
+	file disk.File
+}
+
+// Open gives the file. Whoever asks for it closes it.
+func (o opened) Open(string) (disk.File, error) { return o.file, nil }
 
 func oneArg(what string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

@@ -48,12 +48,13 @@ does. FILE may be - for standard output.`,
 			case args[0] == "-" && format == formatParquet && isTerminal(a.Out):
 				return &usageError{errors.New("a terminal cannot show Parquet: name a file, or say --format csv")}
 			}
-			s, err := a.reach(ctx, &flags)
-			if err != nil {
-				return err
-			}
-			defer s.close()
+			// The file is made first, since root may go on as another user.
 			return a.exportTo(args[0], func(w io.Writer) error {
+				s, err := a.reach(ctx, &flags)
+				if err != nil {
+					return err
+				}
+				defer s.close()
 				bar := a.bar("export", humanCount)
 				defer bar.clear()
 				return s.Export(ctx, w, format, span, bar.show)
@@ -77,18 +78,20 @@ func (a *App) exportTo(name string, write func(w io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	err = buffered(f, write)
+	var size int64
+	if err = buffered(f, write); err == nil {
+		size, err = f.Seek(0, io.SeekCurrent)
+	} else {
+		_ = f.Truncate(0) // It may be that it cannot be removed any more.
+	}
 	if errClose := f.Close(); err == nil {
 		err = errClose
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("export: %w", err), os.Remove(name))
+		_ = os.Remove(name)
+		return err
 	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	a.screen(a.Err).printf("weir: wrote %s\n", humanBytes(info.Size()))
+	a.screen(a.Err).printf("weir: wrote %s\n", humanBytes(size))
 	return nil
 }
 

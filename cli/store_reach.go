@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,13 +22,9 @@ import (
 
 	"weir/api"
 	"weir/config"
-	"weir/internal/disk"
 	"weir/messages"
 	"weir/store/tiers"
 )
-
-// osFiles are the files of the machine.
-var osFiles = disk.OS{} //nolint:gochecknoglobals // It has no state.
 
 // reached is the history, through the daemon or directly.
 type reached interface {
@@ -94,36 +91,50 @@ func (a *App) alone(ctx context.Context, f *configFlags) (*history, error) {
 // openAlone opens the directory.
 func (a *App) openAlone(l *config.Loaded) (*history, error) {
 	dir := l.StoreDir()
-	if err := ours(dir); err != nil {
+	at, err := become(dir)
+	if err != nil {
 		return nil, err
 	}
 	l.Store.Enabled = true
 	l.Store.Rate = 0 // Somebody waits for it.
-	h, err := newHistory(zerolog.Nop(), l.Config, a.Now())
+	h, err := newHistory(zerolog.Nop(), l.Config, at, a.Now())
 	if err != nil {
 		return nil, err
 	}
+	h.dir = dir
 	if err := h.tryOpen(1); err != nil {
 		return nil, errors.Join(h.whyClosed(), err)
 	}
 	return h, nil
 }
 
-// ours refuses a directory that is another user's: what root wrote there the daemon could not read.
-func ours(dir string) error {
+// become has root go on as the owner of a directory, since the daemon could not read what root wrote there. Other users
+// than root and the owner are refused. It tells how the directory is called from then on: the way to that of a dynamic
+// user is open to root alone.
+func become(dir string) (at string, err error) {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("no daemon answers, and there is no history: %w", err)
+		return "", fmt.Errorf("no daemon answers, and there is no history: %w", err)
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(st.Uid) == os.Geteuid() {
-		return nil
+		return dir, nil
 	}
-	name := "#" + strconv.Itoa(int(st.Uid))
-	if u, err := user.LookupId(strconv.Itoa(int(st.Uid))); err == nil {
+	uid, gid := int(st.Uid), int(st.Gid)
+	if os.Geteuid() == 0 {
+		// A dynamic user has no name while its service is stopped, so sudo could not do it.
+		if err := cmp.Or(
+			os.Chdir(dir), syscall.Setgroups([]int{gid}), syscall.Setgid(gid), syscall.Setuid(uid),
+		); err != nil {
+			return "", fmt.Errorf("become the user %d, whose the history is: %w", uid, err)
+		}
+		return ".", nil
+	}
+	name := "number " + strconv.Itoa(uid)
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
 		name = u.Username
 	}
-	return fmt.Errorf("no daemon answers, and %s belongs to the user %[2]s: run this as that user, with sudo -u %[2]s",
+	return "", fmt.Errorf("no daemon answers, and %s belongs to the user %s: run this as that user or as root",
 		dir, name)
 }
 

@@ -50,11 +50,11 @@ func (s *Style) part(p *Part) []string {
 	count := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	of := func(read, skipped uint64) string { return count(read) + " of " + count(read+skipped) }
 	var remarks []string
-	if !p.Exact {
-		remarks = append(remarks, "not all that was asked for is known there")
-	}
-	if len(p.Folded) > 0 {
-		remarks = append(remarks, "lacks "+strings.Join(p.Folded, ", "))
+	switch {
+	case len(p.Folded) > 0:
+		remarks = append(remarks, "does not keep "+strings.Join(p.Folded, ", "))
+	case !p.Exact:
+		remarks = append(remarks, "only longer slices than were asked for")
 	}
 	e := &p.Effort
 	return []string{

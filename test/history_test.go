@@ -60,8 +60,8 @@ func exchange(ctx context.Context, conns []*netlab.Conn, times int) error {
 	return nil
 }
 
-// What was counted before the daemon was stopped is there afterwards; what moved meanwhile counts once, in the first slice
-// after it.
+// What was counted before the daemon was stopped is there afterwards; what moved meanwhile counts once, in the first
+// slice after it.
 func TestHistorySurvivesRestart(t *testing.T) {
 	l := netlab.New(t, netlab.Options{Sysctls: quick})
 	d := start(t, l, "")
@@ -87,8 +87,8 @@ func TestHistorySurvivesRestart(t *testing.T) {
 	exactly(t, l, d, base)
 }
 
-// kill -9 at any moment: whatever is asked afterwards is never more than the truth, and all of it is there in the end, since
-// the kernel counts on for the connections that live.
+// kill -9 at any moment: whatever is asked afterwards is never more than the truth, and all of it is there in the end,
+// since the kernel counts on for the connections that live.
 func TestHistorySurvivesKill(t *testing.T) {
 	l := netlab.New(t, netlab.Options{Sysctls: quick})
 	d := start(t, l, "")

@@ -42,8 +42,8 @@ bucket = "8s"
 columns = ["local.ip", "remote.ip"]
 `
 
-// mounted gives the history of a program a file system of so many bytes, in a mount namespace of its own. It tells how the
-// directory of the history is called from outside.
+// mounted gives the history of a program a file system of so many bytes, in a mount namespace of its own. It tells how
+// the directory of the history is called from outside.
 func mounted(t *testing.T, p *program, size int) (outside string) {
 	t.Helper()
 	dir := filepath.Join(p.dir, "store")
@@ -99,8 +99,8 @@ func occupy(t *testing.T, dir string) (free func()) {
 	}
 }
 
-// A full disk is told with its cure, memory answers on, and when there is room again all that waited is written: what memory
-// has told is what the disk tells after a restart.
+// A full disk is told with its cure, memory answers on, and when there is room again all that waited is written: what
+// memory has told is what the disk tells after a restart.
 func TestFullDisk(t *testing.T) {
 	p := prepare(t, `slice = "1s"`, fmt.Sprintf(small, ""))
 	dir := mounted(t, p, 8<<20)
@@ -226,8 +226,8 @@ func TestSecondDaemon(t *testing.T) {
 	})
 }
 
-// Damaged files are put aside and told; the rest answers. Then all is exported, a device forgotten, and the export taken
-// back by an empty history.
+// Damaged files are put aside and told; the rest answers. Before that all is exported, taken by an empty history, and
+// part of it forgotten there.
 func TestDamageAndCommands(t *testing.T) {
 	p := prepare(t, `slice = "1s"`, fmt.Sprintf(small, ""))
 	p.start()
@@ -251,7 +251,7 @@ func TestDamageAndCommands(t *testing.T) {
 	if total.Up.Bytes == 0 {
 		t.Fatal("nothing was exported")
 	}
-	forgetAndTakeBack(t, p, exported, total)
+	forgetAndTakeBack(t, exported, total)
 	p.damage()
 	p.start()
 	if st := p.store(); st.Damaged == 0 {
@@ -283,7 +283,7 @@ func (p *program) damage() {
 }
 
 // forgetAndTakeBack forgets part of an imported copy, and takes an export into an empty history.
-func forgetAndTakeBack(t *testing.T, p *program, exported string, total messages.Totals) {
+func forgetAndTakeBack(t *testing.T, exported string, total messages.Totals) {
 	t.Helper()
 	copied := prepare(t, `slice = "1s"`, fmt.Sprintf(small, ""))
 	if err := os.Mkdir(filepath.Join(copied.dir, "store"), 0o750); err != nil {

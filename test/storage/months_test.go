@@ -20,8 +20,8 @@ import (
 	"weir/store/tiers"
 )
 
-// months puts a generated history into the default ladder, one slice in ten minutes for so many days until now, and tells
-// what moved in each day.
+// months puts a generated history into the default ladder, one slice in ten minutes for so many days until now, and
+// tells what moved in each day.
 func months(t *testing.T, dir string, days int) map[time.Time]messages.Totals {
 	t.Helper()
 	now := time.Now().UTC().Truncate(time.Hour)
@@ -72,8 +72,8 @@ func months(t *testing.T, dir string, days int) map[time.Time]messages.Totals {
 	return moved
 }
 
-// Questions over months are answered by the tiers that have what is asked, coarse where that is enough, and the sums of each
-// day are those of the generated history to the byte, whichever tier answers.
+// Questions over months are answered by the tiers that have what is asked, coarse where that is enough, and the sums of
+// each day are those of the generated history to the byte, whichever tier answers.
 func TestMonths(t *testing.T) {
 	p := prepare(t, `slice = "10s"`, "speed = 0.001\n")
 	const days = 45
@@ -122,6 +122,11 @@ func TestMonths(t *testing.T) {
 			t.Errorf("%s from %s: exact %t, why %q", c.by, c.from, a.Exact, a.Why)
 		}
 	}
+	explained := p.explain("--by", "remote.name,proto", "--from", "-35d", "--last", "30d")
+	if !strings.Contains(explained, "row groups") || !strings.Contains(explained, "1min") {
+		t.Errorf("the explanation is\n%s", explained)
+	}
+	t.Log("\n" + explained)
 	if out := p.must("store", "verify"); !strings.Contains(out, "all is well") {
 		t.Error(out)
 	}

@@ -281,6 +281,19 @@ func (p *program) ask(args ...string) *answer {
 	return a
 }
 
+// explain gives what --explain adds to a table.
+func (p *program) explain(args ...string) string {
+	p.t.Helper()
+	c := p.command(append([]string{"query", "--explain"}, args...)...)
+	c.Env = append(c.Env, "WEIR_SOCKET="+filepath.Join(p.dir, "s"))
+	var errs bytes.Buffer
+	c.Stderr = &errs
+	if err := c.Run(); err != nil {
+		p.t.Fatalf("%v: %s", err, errs.String())
+	}
+	return errs.String()
+}
+
 // number gives a measure of a row.
 func (a *answer) number(t *testing.T, row int, name string) uint64 {
 	t.Helper()
