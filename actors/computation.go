@@ -74,21 +74,6 @@ type computationReport struct {
 	flows, refused uint64
 }
 
-const (
-	// flowCost is more than what a flow takes in a view, in bytes: a view takes at most as much as the live
-	// flows may.
-	flowCost         = 512
-	minRoom, maxRoom = 1 << 12, 1 << 18
-)
-
-// viewRoom is how many flows a computation may look into, by the budget of live flows in bytes.
-func viewRoom(budget int64) int {
-	if budget <= 0 {
-		return maxRoom
-	}
-	return int(min(max(budget/flowCost, minRoom), maxRoom))
-}
-
 // settleBy asks a computation's actor to settle; it answers the slicer with Settled.
 type settleBy struct {
 	*messages.Settle

@@ -258,7 +258,7 @@ func (s *System) buildSource(spec SourceSpec, r *route) *sourceSeat {
 func (s *System) buildComputation(spec ComputationSpec, r *route) *computationSeat {
 	c := &computationSeat{
 		cell: s.cell(computationName(spec.Name)), spec: spec, clock: s.opt.Clock, shards: s.shards, send: s.send,
-		slicer: s.answerTo(s.slicer.cell), book: s.losses, room: viewRoom(s.opt.FlowBudget),
+		slicer: s.answerTo(s.slicer.cell), book: s.losses, room: computations.Room(s.opt.FlowBudget),
 		patience: s.opt.Deadline, state: newStateFile(s.opt.StateDir, spec.Name),
 		savedAt: s.opt.Clock.Monotonic(),
 	}

@@ -191,7 +191,7 @@ func TestFullFile(t *testing.T) {
 				Name: "all", Slice: units.Duration{Duration: 30 * time.Second},
 				Bucket: units.Duration{Duration: time.Hour}, Drop: []string{"http.url"},
 				Retention: units.Duration{Duration: units.Day},
-				Bytes: units.GiB, TopK: 7, MinBytes: units.KiB,
+				Bytes:     units.GiB, TopK: 7, MinBytes: units.KiB,
 			}},
 		},
 		Log: Log{Level: "debug", Format: "json"},
