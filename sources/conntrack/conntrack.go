@@ -70,20 +70,20 @@ func (s *Source) Run(ctx context.Context, ready func()) error {
 	// Deferred calls run in reverse: all are told to end, they have ended, then the sockets go.
 	defer s.closeSockets()
 	defer s.awaitDump()
-	var others crew
-	defer others.close()
+	var others sources.Crew
+	defer others.Close()
 	own, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s.mu.Lock()
 	s.life, s.fail = own, fail
 	s.mu.Unlock()
 
-	s.core.Go(own, "redump", others.member(s.redumps))
+	s.core.Go(own, "redump", others.Member(s.redumps))
 	if s.starts != nil {
-		s.core.Go(own, "starts", others.member(s.starts.run))
+		s.core.Go(own, "starts", others.Member(s.starts.run))
 	}
 	if s.cfg.Reliable {
-		s.core.Go(own, "watchdog", others.member(s.watch))
+		s.core.Go(own, "watchdog", others.Member(s.watch))
 	}
 	s.metrics.ready.Store(true)
 	ready()

@@ -61,17 +61,17 @@ func (s *Source) Run(ctx context.Context, ready func()) error {
 	// queued is told.
 	defer s.tellRest()
 	defer s.closeReaders()
-	var reading, others crew
+	var reading, others sources.Crew
 	s.start = func(ctx context.Context, name string, f func(context.Context) error) {
-		s.core.Go(ctx, name, reading.member(f))
+		s.core.Go(ctx, name, reading.Member(f))
 	}
 	if err := s.open(); err != nil {
 		return err
 	}
 	own, end := context.WithCancel(ctx)
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer others.close()
-	defer reading.close()
+	defer others.Close()
+	defer reading.Close()
 	defer abandon()
 	defer s.interrupt()
 	defer end()
@@ -80,12 +80,12 @@ func (s *Source) Run(ctx context.Context, ready func()) error {
 	for _, r := range s.readers {
 		s.start(own, "read", r.run)
 	}
-	s.core.Go(own, "losses", others.member(s.tellLosses))
-	s.core.Go(own, "guard", others.member(s.guard))
-	s.core.Go(own, "end", others.member(func(ctx context.Context) error {
+	s.core.Go(own, "losses", others.Member(s.tellLosses))
+	s.core.Go(own, "guard", others.Member(s.guard))
+	s.core.Go(own, "end", others.Member(func(ctx context.Context) error {
 		<-ctx.Done()
 		s.interrupt()
-		reading.close()
+		reading.Close()
 		s.queue.close()
 		pause(work, drainFor)
 		abandon()
