@@ -20,7 +20,7 @@ import (
 	"weir/store/tiers"
 )
 
-// months puts a generated history into the default ladder, one slice in ten minutes for so many days until now, and
+// months puts a generated history into the default ladder, one slice in half an hour for so many days until now, and
 // tells what moved in each day.
 func months(t *testing.T, dir string, days int) map[time.Time]messages.Totals {
 	t.Helper()
@@ -35,7 +35,7 @@ func months(t *testing.T, dir string, days int) map[time.Time]messages.Totals {
 	if err := s.Open(); err != nil {
 		t.Fatal(err)
 	}
-	const every = 10 * time.Minute
+	const every = 30 * time.Minute
 	slots := days * int(units.Day/every)
 	m, err := history.New(history.Options{
 		Seed: 7, Rows: slots * 8, Span: time.Duration(slots) * 10 * time.Second, Devices: 5, Names: 40, Addresses: 200,
@@ -60,7 +60,7 @@ func months(t *testing.T, dir string, days int) map[time.Time]messages.Totals {
 			sum.Add(p.Totals())
 		}
 		moved[sl.Span.Start.Truncate(units.Day)] = sum
-		if i%144 == 143 {
+		if i%48 == 47 {
 			if err := s.Work(context.Background()); err != nil {
 				t.Fatal(err)
 			}
